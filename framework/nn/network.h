@@ -1,0 +1,42 @@
+// A network chosen by name in a configuration's `network` section (or a section of the same form).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+
+#include "framework/base/batch.h"
+#include "framework/config/config_reader.h"
+#include "framework/config/factory.h"
+
+namespace torch::nn {
+class Module;
+}
+
+namespace ornstein {
+
+struct NetworkShape {
+  std::vector<int64_t> input;  // of one row: [D] or [C, H, W]
+  int64_t outputs = 0;         // D or channels of the output
+  int64_t classes = 0;         // > 0: `given.labels` is used
+};
+
+struct Network {
+  std::shared_ptr<torch::nn::Module> module;
+  // x [B, input...]; t [B], what the network embeds as time (log sigma, or 1000 t, ...); given: labels where classes > 0.
+  // Returns [B, outputs, ...] of x's spatial size.
+  std::function<at::Tensor(const at::Tensor& x, const at::Tensor& t, const Batch& given)> call;
+};
+
+using NetworkFactory = Factory<Network, const ConfigReader&, const NetworkShape&>;
+
+NetworkFactory make_network_factory();  // all networks of framework/nn: mlp, unet, resnet
+
+// Reads `section`'s "name" and makes that network. Parameters are drawn from LibTorch's default generator, on the CPU.
+Network make_network(const ConfigReader& section, const NetworkShape& shape);
+
+// Parameters by their PyTorch names ("down_blocks.0.resnets.0.conv1.weight"), in registration order.
+std::vector<NamedTensor> parameters_of(const Network& network);
+
+}  // namespace ornstein
