@@ -1,5 +1,5 @@
-// Mistakes of the world. Messages read "problem (why) cure" and name the JSON path, file or data set.
-// A caller's mistake in code is a TORCH_CHECK instead.
+// Mistakes of the world. Messages read "problem (why) cure" and name the JSON path, file or data
+// set. A caller's mistake in code is a TORCH_CHECK instead.
 #pragma once
 
 #include <stdexcept>

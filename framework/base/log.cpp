@@ -22,6 +22,8 @@ void log_info(std::string_view line) {
   if (log_rank == 0) write_line(fmt::format("{}\n", line));
 }
 
-void log_any_rank(std::string_view line) { write_line(fmt::format("rank {}: {}\n", log_rank.load(), line)); }
+void log_any_rank(std::string_view line) {
+  write_line(fmt::format("rank {}: {}\n", log_rank.load(), line));
+}
 
 }  // namespace ornstein

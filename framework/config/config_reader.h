@@ -1,5 +1,6 @@
-// Strict, typed reading of a run's one JSON file. Every key read is remembered with the value that holds (given or
-// default), so that after reading `resolved()` is the complete configuration, and a key nobody read is an error.
+// Strict, typed reading of a run's one JSON file. Every key read is remembered with the value that
+// holds (given or default), so that after reading `resolved()` is the complete configuration, and a
+// key nobody read is an error.
 //
 //   Configuration configuration(nlohmann::json::parse(text));
 //   ConfigReader training = configuration.root().section("training");
@@ -21,8 +22,9 @@ namespace ornstein {
 
 class Configuration;
 
-// A view of one section. Cheap to copy; the Configuration must outlive it. Every reader takes the fallback that holds
-// when the key is absent; without fallback (std::nullopt) the key is required. All throw ConfigError naming the JSON path.
+// A view of one section. Cheap to copy; the Configuration must outlive it. Every reader takes the
+// fallback that holds when the key is absent; without fallback (std::nullopt) the key is required.
+// All throw ConfigError naming the JSON path.
 class ConfigReader {
  public:
   bool has(std::string_view key) const;
@@ -38,8 +40,10 @@ class ConfigReader {
                      const std::vector<std::string>& allowed) const;
   std::vector<int64_t> integers(std::string_view key, std::optional<std::vector<int64_t>> fallback,
                                 int64_t least = std::numeric_limits<int64_t>::min()) const;
-  std::vector<double> numbers(std::string_view key, std::optional<std::vector<double>> fallback) const;
-  std::vector<std::string> texts(std::string_view key, std::optional<std::vector<std::string>> fallback) const;
+  std::vector<double> numbers(std::string_view key,
+                              std::optional<std::vector<double>> fallback) const;
+  std::vector<std::string> texts(std::string_view key,
+                                 std::optional<std::vector<std::string>> fallback) const;
 
   ConfigReader section(std::string_view key) const;  // an absent section reads as empty
   std::vector<std::string> keys() const;             // as given, for maps such as `training.groups`
@@ -48,12 +52,14 @@ class ConfigReader {
 
  private:
   friend class Configuration;
-  ConfigReader(Configuration* owner, std::vector<std::string> path) : owner_(owner), path_(std::move(path)) {}
+  ConfigReader(Configuration* owner, std::vector<std::string> path)
+      : owner_(owner), path_(std::move(path)) {}
   std::string path_to(std::string_view key) const;
   const nlohmann::json* find(std::string_view key) const;
   void remember(std::string_view key, nlohmann::json value) const;
   template <class T>
-  T read(std::string_view key, const std::optional<T>& fallback, const char* type, bool (*fits)(const nlohmann::json&)) const;
+  T read(std::string_view key, const std::optional<T>& fallback, const char* type,
+         bool (*fits)(const nlohmann::json&)) const;
 
   Configuration* owner_;
   std::vector<std::string> path_;
@@ -66,13 +72,15 @@ class Configuration {
   ~Configuration();
 
   // Reads FILE, then lays "a.b=value" settings over it: value is JSON, or else text.
-  static std::unique_ptr<Configuration> from_file(const std::string& file, const std::vector<std::string>& settings);
+  static std::unique_ptr<Configuration> from_file(const std::string& file,
+                                                  const std::vector<std::string>& settings);
   static std::unique_ptr<Configuration> from_text(const std::string& json, const std::string& name,
                                                   const std::vector<std::string>& settings = {});
 
   ConfigReader root();
-  void refuse_unknown_keys() const;  // ConfigError with "did you mean" for the first key nobody has read
-  std::string resolved() const;      // JSON text, indented, keys sorted, ends with a newline
+  void refuse_unknown_keys()
+      const;  // ConfigError with "did you mean" for the first key nobody has read
+  std::string resolved() const;  // JSON text, indented, keys sorted, ends with a newline
 
  private:
   friend class ConfigReader;

@@ -36,7 +36,9 @@ class Factory {
     throw ConfigError("no " + what_ + " is called '" + name + "'" + did_you_mean(name, names));
   }
 
-  Product make(const std::string& name, Args... args) const { return find(name).make(std::forward<Args>(args)...); }
+  Product make(const std::string& name, Args... args) const {
+    return find(name).make(std::forward<Args>(args)...);
+  }
 
   const std::map<std::string, Entry>& entries() const { return entries_; }
 

@@ -16,16 +16,20 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual DataSpec spec() const = 0;
-  // `indices` [b] int64 in 0..spec().rows-1, any order, repeats allowed. Called from the loader's thread too: must be
-  // safe beside calls from another thread. Rows come on the CPU, float32 (labels int64).
+  // `indices` [b] int64 in 0..spec().rows-1, any order, repeats allowed. Called from the loader's
+  // thread too: must be safe beside calls from another thread. Rows come on the CPU, float32
+  // (labels int64).
   virtual Batch rows(const at::Tensor& indices) const = 0;
 };
 
-// What a kind of data makes of a source ("path" or "synthetic:NAME"): all rows, and the split of each.
+// What a kind of data makes of a source ("path" or "synthetic:NAME"): all rows, and the split of
+// each.
 struct DataSource {
   std::shared_ptr<const Dataset> all;
-  at::Tensor split;          // [N] uint8: 0 train, 1 validation, 2 test; undefined: to be drawn by validation_fraction
-  std::string content_hash;  // of everything a row is made of: same hash, same data (a file may move)
+  at::Tensor split;  // [N] uint8: 0 train, 1 validation, 2 test; undefined: to be drawn by
+                     // validation_fraction
+  std::string
+      content_hash;  // of everything a row is made of: same hash, same data (a file may move)
 };
 
 // A view of chosen rows of another data set.

@@ -1,4 +1,5 @@
-// The kinds of data: what `dataset.kind` names, what `ornstein data import|info` and the sample writer call.
+// The kinds of data: what `dataset.kind` names, what `ornstein data import|info` and the sample
+// writer call.
 #pragma once
 
 #include <functional>
@@ -22,10 +23,13 @@ struct Importer {
 };
 
 struct DataKind {
-  // `files`: existing files, sorted; or a single "synthetic:NAME". Reads its own keys from the `dataset` section.
-  std::function<DataSource(const std::vector<std::string>& files, const ConfigReader& dataset)> open;
-  std::vector<Importer> importers;   // tried by name, else the first whose `accepts` ... see `data import`
-  std::vector<std::string> twins;    // NAMEs of `synthetic:NAME`
+  // `files`: existing files, sorted; or a single "synthetic:NAME". Reads its own keys from the
+  // `dataset` section.
+  std::function<DataSource(const std::vector<std::string>& files, const ConfigReader& dataset)>
+      open;
+  std::vector<Importer>
+      importers;  // tried by name, else the first whose `accepts` ... see `data import`
+  std::vector<std::string> twins;  // NAMEs of `synthetic:NAME`
   // Writes samples (rows of a Batch, in the data's own units) with the data files' schema.
   std::function<void(const Batch& samples, const DataSpec& spec, Hdf5File& file)> write;
   // Draws samples as a picture; null where there is none. Scales up small images.

@@ -23,20 +23,23 @@ struct NetworkShape {
 };
 
 struct Network {
-  std::shared_ptr<torch::nn::Module> module;
-  // x [B, input...]; t [B], what the network embeds as time (log sigma, or 1000 t, ...); given: labels where classes > 0.
-  // Returns [B, outputs, ...] of x's spatial size.
+  std::shared_ptr<torch::nn::Module> module;  // in training mode: eval() ends dropout
+  // x [B, input...]; t [B], what the network embeds as time (log sigma, or 1000 t, ...); given:
+  // labels where classes > 0. Returns [B, outputs, ...] of x's spatial size.
   std::function<at::Tensor(const at::Tensor& x, const at::Tensor& t, const Batch& given)> call;
+  int64_t divisor = 1;  // H and W must be multiples of this
 };
 
 using NetworkFactory = Factory<Network, const ConfigReader&, const NetworkShape&>;
 
 NetworkFactory make_network_factory();  // all networks of framework/nn: mlp, unet, resnet
 
-// Reads `section`'s "name" and makes that network. Parameters are drawn from LibTorch's default generator, on the CPU.
+// Reads `section`'s "name" and makes that network. Parameters are drawn from LibTorch's default
+// generator, on the CPU.
 Network make_network(const ConfigReader& section, const NetworkShape& shape);
 
-// Parameters by their PyTorch names ("down_blocks.0.resnets.0.conv1.weight"), in registration order.
+// Parameters by their PyTorch names ("down_blocks.0.resnets.0.conv1.weight"), in registration
+// order.
 std::vector<NamedTensor> parameters_of(const Network& network);
 
 }  // namespace ornstein

@@ -1,0 +1,14 @@
+// ParallelRows (trainer.h) over the ranks of a process group.
+#pragma once
+
+#include "framework/comm/process_group.h"
+#include "framework/training/trainer.h"
+
+namespace ornstein {
+
+// Blocks of `block_rows` rows, block k on rank k mod world; its generator is keyed by (seed, call number, k). Each call is
+// agreed on over ranks first: CommError when ranks differ in (call number, total).
+ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const at::Device& device,
+                                int64_t block_rows = 256);
+
+}  // namespace ornstein

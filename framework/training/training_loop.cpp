@@ -1,0 +1,192 @@
+#include "framework/training/training_loop.h"
+
+#include <chrono>
+
+#include "framework/base/errors.h"
+#include "framework/base/random.h"
+#include "framework/config/did_you_mean.h"
+
+namespace ornstein {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Adds the time since the last call (or construction) to one of the report's counters.
+class Stopwatch {
+ public:
+  void add_to(double& seconds) {
+    const auto now = Clock::now();
+    seconds += std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+  }
+
+ private:
+  Clock::time_point last_ = Clock::now();
+};
+
+// bf16 autocast while it lives; its cache of cast weights ends with the shard, since AdamW changes the weights.
+class Autocast {
+ public:
+  Autocast(bool on, const at::Device& device) : type_(device.type()), on_(on) {
+    if (!on_) return;
+    at::autocast::set_autocast_dtype(type_, at::kBFloat16);
+    at::autocast::set_autocast_enabled(type_, true);
+    at::autocast::increment_nesting();
+  }
+  ~Autocast() {
+    if (!on_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(type_, false);
+  }
+
+ private:
+  at::DeviceType type_;
+  bool on_;
+};
+
+// One vector for the step's one small reduction: weight, loss, each term's sum and weight, a bad flag, a stop flag.
+struct Totals {
+  double weight = 0, loss = 0, bad = 0, stop = 0;
+  std::vector<Term> terms;
+
+  void add(const Loss& shard) {
+    weight += shard.weight;
+    loss += shard.sum.item<double>();
+    if (terms.empty()) {
+      for (const auto& term : shard.terms) terms.push_back({term.name, at::zeros({}, at::kDouble), 0});
+    }
+    TORCH_CHECK(terms.size() == shard.terms.size(), "Loss::terms must have the same names on every shard");
+    for (size_t i = 0; i < terms.size(); ++i) {
+      TORCH_CHECK(terms[i].name == shard.terms[i].name, "Loss::terms must have the same names on every shard");
+      terms[i].sum += shard.terms[i].sum.detach().to(at::kCPU, at::kDouble);
+      terms[i].weight += shard.terms[i].weight;
+    }
+  }
+
+  void reduce(const ProcessGroup& group) {
+    std::vector<double> values = {weight, loss, bad, stop};
+    for (const auto& term : terms) values.insert(values.end(), {term.sum.item<double>(), term.weight});
+    at::Tensor sums = at::tensor(values, at::kDouble);
+    all_reduce_sum(group, sums);
+    const auto* sum = sums.const_data_ptr<double>();
+    weight = sum[0], loss = sum[1], bad = sum[2], stop = sum[3];
+    for (size_t i = 0; i < terms.size(); ++i) {
+      terms[i].sum.fill_(sum[4 + 2 * i]);
+      terms[i].weight = sum[5 + 2 * i];
+    }
+  }
+};
+
+std::vector<GradientBuffer> buffers_of(const TrainingState& state) {
+  std::vector<GradientBuffer> buffers;
+  for (const auto& group : state.groups) {
+    GradientBuffer buffer{group->name, group->gradients, {}, group->offsets};
+    for (const auto& [name, tensor] : group->parameters) buffer.parameters.push_back(tensor);
+    buffers.push_back(std::move(buffer));
+  }
+  return buffers;
+}
+
+ShardRange own_shards(const ShardPlan& plan, const ProcessGroup& group) {
+  if (world_size(group) > plan.shards()) {
+    throw ConfigError(fmt::format("{} ranks (global_batch {} / micro_batch {} makes {} shards, a rank needs one) start "
+                                  "fewer ranks or make training.micro_batch smaller",
+                                  world_size(group), plan.global_batch, plan.micro_batch, plan.shards()));
+  }
+  return shards_of_rank(plan.shards(), rank(group), world_size(group));
+}
+
+}  // namespace
+
+TrainingLoop::TrainingLoop(Trainer& trainer, TrainingState& state, std::shared_ptr<const Dataset> train,
+                           const TrainingSettings& settings, ProcessGroup group, const at::Device& device)
+    : trainer_(trainer), state_(state), train_(std::move(train)), settings_(settings), group_(std::move(group)),
+      device_(device), plan_{settings.seed, settings.global_batch, settings.micro_batch, train_->spec().rows},
+      range_(own_shards(plan_, group_)), reducer_(group_, buffers_of(state)),
+      loader_(train_, plan_, range_, state.step, device) {}
+
+StepReport TrainingLoop::step(bool stop_here) {
+  StepReport report;
+  Stopwatch watch;
+  const auto number = static_cast<uint64_t>(state_.step);
+  const std::vector<bool> trained = begin(
+      {state_.step, 0, plan_.shards(), make_generator(random_key(Stream::kStep, {settings_.seed, number}), device_), *train_});
+
+  Totals totals;
+  for (int64_t shard = range_.first; shard < range_.end; ++shard) {
+    watch.add_to(report.compute_seconds);
+    const Batch batch = loader_.next();
+    watch.add_to(report.data_seconds);
+    const uint64_t key = random_key(Stream::kShard, {settings_.seed, number, static_cast<uint64_t>(shard)});
+    seed_default_generators(key, device_);  // dropout
+    const Loss loss = shard_loss(batch, {state_.step, shard, plan_.shards(), make_generator(key, device_), *train_});
+    if (shard + 1 == range_.end) reducer_.begin(trained);  // buckets reduce while the last backward runs
+    loss.sum.backward();
+    totals.add(loss);
+  }
+  watch.add_to(report.compute_seconds);
+  reducer_.finish();
+
+  double squares = 0;
+  for (size_t i = 0; i < trained.size(); ++i) {
+    if (!trained[i]) continue;
+    const double norm = state_.groups[i]->gradients.norm(2, at::kDouble).item<double>();
+    report.grad_norms[state_.groups[i]->name] = norm;
+    squares += norm * norm;
+  }
+  totals.bad = std::isfinite(squares) && std::isfinite(totals.loss) ? 0 : 1;
+  totals.stop = stop_here ? 1 : 0;
+  totals.reduce(group_);
+  watch.add_to(report.communicate_seconds);
+
+  report.loss = totals.loss / totals.weight;
+  for (const auto& term : totals.terms) report.terms[term.name] = term.sum.item<double>() / term.weight;
+  report.stop_requested = totals.stop > 0;
+  report.skipped = totals.bad > 0;
+  for (size_t i = 0; i < trained.size(); ++i) {
+    if (!trained[i]) continue;
+    FlatGroup& group = *state_.groups[i];
+    double& norm = report.grad_norms[group.name];
+    norm /= totals.weight;
+    const double clip = settings_.of(group.name).gradient_clip;
+    if (!report.skipped) group.update((clip > 0 && norm > clip ? clip / norm : 1.0) / totals.weight);
+  }
+  ++state_.step;
+  state_.samples += plan_.global_batch;
+  skipped_in_a_row_ = report.skipped ? skipped_in_a_row_ + 1 : 0;
+  if (skipped_in_a_row_ > settings_.max_skipped) {
+    throw Error(fmt::format("{} steps in a row were not finite, up to step {} (the loss or a gradient is inf or NaN) "
+                            "lower training.learning_rate or look at the data",
+                            skipped_in_a_row_, state_.step));
+  }
+  watch.add_to(report.optimise_seconds);
+  return report;
+}
+
+std::vector<bool> TrainingLoop::begin(const Step& step) {
+  const Update update = trainer_.begin_step(step);
+  std::vector<bool> trained(state_.groups.size(), update.groups.empty());
+  for (const auto& name : update.groups) {
+    size_t i = 0;
+    while (i < trained.size() && state_.groups[i]->name != name) ++i;
+    TORCH_CHECK(i < trained.size(), "begin_step names group '", name, "', which parameters() does not have");
+    trained[i] = true;
+  }
+  for (size_t i = 0; i < trained.size(); ++i) {
+    FlatGroup& group = *state_.groups[i];
+    group.set_trainable(trained[i]);
+    if (!trained[i]) continue;
+    group.gradients.zero_();
+    if (update.restart) group.restart();
+  }
+  return trained;
+}
+
+Loss TrainingLoop::shard_loss(const Batch& batch, const Step& step) {
+  const Autocast autocast(settings_.bf16, device_);
+  Loss loss = trainer_.loss(batch, step);
+  TORCH_CHECK(loss.sum.defined() && loss.sum.dim() == 0 && loss.weight > 0, "loss() must return a scalar sum and weight");
+  return loss;
+}
+
+}  // namespace ornstein

@@ -1,0 +1,51 @@
+// The training step, for any trainer and any number of ranks. What one step does is `TrainingLoop::step`, which reads
+// top to bottom (framework/README.md walks through it).
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "framework/comm/gradient_reducer.h"
+#include "framework/data/loader.h"
+#include "framework/training/training_state.h"
+
+namespace ornstein {
+
+// What one step, or the mean over several, looked like; equal on all ranks but for `seconds`.
+struct StepReport {
+  double loss = 0;                                  // sum over all shards of all ranks / weight
+  std::map<std::string, double> terms;              // the same of each Term
+  std::map<std::string, double> grad_norms;         // by trained group, before clipping
+  bool skipped = false;                             // a non-finite loss or gradient: nothing was updated
+  bool stop_requested = false;                      // on any rank
+  double data_seconds = 0, compute_seconds = 0, communicate_seconds = 0, optimise_seconds = 0;
+};
+
+class TrainingLoop final {
+ public:
+  // Starts at `state.step`. Errors (ConfigError): more ranks than shards.
+  TrainingLoop(Trainer& trainer, TrainingState& state, std::shared_ptr<const Dataset> train,
+               const TrainingSettings& settings, ProcessGroup group, const at::Device& device);
+
+  // One step on all ranks. `stop_here`: this rank was asked to stop; the answer travels with the step's one small
+  // reduction. Throws Error after `max_skipped` non-finite steps in a row.
+  StepReport step(bool stop_here);
+
+ private:
+  std::vector<bool> begin(const Step& step);  // which groups train; freezes the rest
+  Loss shard_loss(const Batch& batch, const Step& step);
+
+  Trainer& trainer_;
+  TrainingState& state_;
+  std::shared_ptr<const Dataset> train_;
+  const TrainingSettings settings_;
+  ProcessGroup group_;
+  const at::Device device_;
+  const ShardPlan plan_;
+  const ShardRange range_;
+  GradientReducer reducer_;
+  Loader loader_;
+  int64_t skipped_in_a_row_ = 0;
+};
+
+}  // namespace ornstein
