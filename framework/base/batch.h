@@ -28,6 +28,7 @@ struct DataSpec {
   int64_t classes = 0;         // 0: no labels
   int64_t condition = 0;       // K of `condition`; 0: none
   std::vector<int64_t> shape;  // of one row: images [C, H, W], points [D]
+  std::string content_hash;    // of the data a run was trained on: same hash, same data
 };
 
 struct NamedTensor {

@@ -128,6 +128,8 @@ void Configuration::refuse_unknown_keys() const {
   collect_unread(*given_, *resolved_, path, name_);
 }
 
+std::string Configuration::given() const { return given_->dump(); }
+
 std::string Configuration::resolved() const { return resolved_->dump(2) + "\n"; }
 
 std::vector<std::string> differing_keys(const std::string& a, const std::string& b) {
@@ -230,6 +232,12 @@ std::vector<double> ConfigReader::numbers(std::string_view key,
 std::vector<std::string> ConfigReader::texts(
     std::string_view key, std::optional<std::vector<std::string>> fallback) const {
   return read(key, fallback, "a list of texts", is_list<is_text>);
+}
+
+std::vector<std::string> ConfigReader::text_or_texts(std::string_view key) const {
+  const Json* value = find(key);
+  if (value != nullptr && value->is_array()) return texts(key, std::nullopt);
+  return {text(key, std::nullopt)};
 }
 
 ConfigReader ConfigReader::section(std::string_view key) const {

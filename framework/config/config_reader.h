@@ -45,6 +45,9 @@ class ConfigReader {
   std::vector<std::string> texts(std::string_view key,
                                  std::optional<std::vector<std::string>> fallback) const;
 
+  // A text or a list of texts, always returned as a list; required.
+  std::vector<std::string> text_or_texts(std::string_view key) const;
+
   ConfigReader section(std::string_view key) const;  // an absent section reads as empty
   std::vector<std::string> keys() const;             // as given, for maps such as `training.groups`
   // Throws ConfigError "PATH.KEY: problem", for checks over several keys.
@@ -79,7 +82,8 @@ class Configuration {
 
   ConfigReader root();
   void refuse_unknown_keys()
-      const;  // ConfigError with "did you mean" for the first key nobody has read
+      const;                  // ConfigError with "did you mean" for the first key nobody has read
+  std::string given() const;  // JSON text as read, settings laid over
   std::string resolved() const;  // JSON text, indented, keys sorted, ends with a newline
 
  private:

@@ -30,16 +30,27 @@ std::shared_ptr<const Dataset> subset(std::shared_ptr<const Dataset> all, at::Te
 }
 
 std::string to_json(const DataSpec& spec) {
-  return nlohmann::json{{"kind", spec.kind},           {"space", spec.space},
-                        {"rows", spec.rows},           {"classes", spec.classes},
-                        {"condition", spec.condition}, {"shape", spec.shape}}
+  return nlohmann::json{{"kind", spec.kind},
+                        {"space", spec.space},
+                        {"rows", spec.rows},
+                        {"classes", spec.classes},
+                        {"condition", spec.condition},
+                        {"shape", spec.shape},
+                        {"content_hash", spec.content_hash}}
       .dump();
 }
 
 DataSpec data_spec_from_json(const std::string& text) {
   const auto json = nlohmann::json::parse(text);
-  return {json.at("kind"),    json.at("space"),     json.at("rows"),
-          json.at("classes"), json.at("condition"), json.at("shape").get<std::vector<int64_t>>()};
+  DataSpec spec;
+  json.at("kind").get_to(spec.kind);
+  json.at("space").get_to(spec.space);
+  json.at("rows").get_to(spec.rows);
+  json.at("classes").get_to(spec.classes);
+  json.at("condition").get_to(spec.condition);
+  json.at("shape").get_to(spec.shape);
+  json.at("content_hash").get_to(spec.content_hash);
+  return spec;
 }
 
 }  // namespace ornstein

@@ -26,10 +26,11 @@ class Dataset {
 // each.
 struct DataSource {
   std::shared_ptr<const Dataset> all;
-  at::Tensor split;  // [N] uint8: 0 train, 1 validation, 2 test; undefined: to be drawn by
-                     // validation_fraction
-  std::string
-      content_hash;  // of everything a row is made of: same hash, same data (a file may move)
+  at::Tensor split;        // [N] uint8: 0 train, 1 validation, 2 test; undefined: to be drawn by
+                           // validation_fraction
+  at::Tensor log_density;  // [N] float64, nats: the known truth of synthetic twins; else undefined
+  std::string content_hash;  // of everything a row is made of: same hash, same data (a file may
+                             // move)
 };
 
 // A view of chosen rows of another data set.

@@ -29,8 +29,7 @@ at::Tensor path_sigmas(const GaussianPath& path, const at::Tensor& u);
 // 0. Karras et al. 2022, eq. 5.
 at::Tensor karras_grid(int64_t steps, double sigma_min, double sigma_max, double rho = 7);
 
-// The path's levels at t = t_max (1 - i/steps); t = 0 must be the data. On the log scale of
-// edm_path use karras_grid.
+// The path's levels at t = t_max (1 - i/steps), for a path that is the data at t = 0.
 at::Tensor uniform_time_grid(const GaussianPath& path, int64_t steps);
 
 }  // namespace ornstein

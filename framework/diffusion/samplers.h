@@ -24,9 +24,9 @@ enum class ReverseVariance { large, small };
 at::Tensor sample_ancestral(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas,
                             ReverseVariance variance, at::Generator& generator);
 
-// Song et al. 2021, arXiv:2010.02502, eq. 12. eta = 0 is deterministic, Euler's method for the
-// probability-flow ODE dy/dsigma = (y - D(y, sigma))/sigma; eta = 1 is sample_ancestral with
-// `small` variance. One evaluation a step.
+// Song et al. 2021, arXiv:2010.02502, eq. 12. eta = 0 is sample_euler: deterministic, Euler's
+// method for the probability-flow ODE dy/dsigma = (y - D(y, sigma))/sigma. eta = 1 is
+// sample_ancestral with `small` variance. One evaluation a step.
 at::Tensor sample_ddim(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas, double eta,
                        at::Generator& generator);
 at::Tensor sample_euler(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas);

@@ -9,16 +9,17 @@ constexpr int64_t kAlignment = 64;  // bytes: a cache line, and what AVX-512 loa
 
 }  // namespace
 
-FlatGroup::FlatGroup(const ParameterGroup& group, const GroupSettings& settings, const std::vector<double>& ema_widths,
-                     const at::Device& device)
+FlatGroup::FlatGroup(const ParameterGroup& group, const GroupSettings& settings,
+                     const std::vector<double>& ema_widths, const at::Device& device)
     : name(group.name), parameters(group.parameters), settings_(settings) {
   TORCH_CHECK(!parameters.empty(), "parameter group '", name, "' is empty");
   const auto type = parameters[0].tensor.scalar_type();
   const int64_t step = kAlignment / static_cast<int64_t>(c10::elementSize(type));
   int64_t elements = 0;
   for (const auto& [parameter, tensor] : parameters) {
-    TORCH_CHECK(tensor.scalar_type() == type && at::isFloatingType(type), "group '", name, "': ", parameter, " is ",
-                tensor.scalar_type(), ", the group is ", type, " (one real type a group; complex weights as [..., 2])");
+    TORCH_CHECK(tensor.scalar_type() == type && at::isFloatingType(type), "group '", name,
+                "': ", parameter, " is ", tensor.scalar_type(), ", the group is ", type,
+                " (one real type a group; complex weights as [..., 2])");
     offsets.push_back(elements);
     elements += (tensor.numel() + step - 1) / step * step;
   }
@@ -59,8 +60,9 @@ void FlatGroup::update(double scale) {
   last_learning_rate = learning_rate(settings_, updates);
   ++updates;
   step_count_.fill_(static_cast<double>(updates));
-  at::_fused_adamw_({flat}, {gradients}, {exp_avg}, {exp_avg_sq}, {}, {step_count_}, last_learning_rate,
-                    settings_.beta1, settings_.beta2, settings_.weight_decay, settings_.epsilon, /*amsgrad=*/false,
+  at::_fused_adamw_({flat}, {gradients}, {exp_avg}, {exp_avg_sq}, {}, {step_count_},
+                    last_learning_rate, settings_.beta1, settings_.beta2, settings_.weight_decay,
+                    settings_.epsilon, /*amsgrad=*/false,
                     /*maximize=*/false);
   for (size_t i = 0; i < ema.size(); ++i) ema[i].lerp_(flat, 1 - ema_beta(gammas_[i], updates));
 }
@@ -73,7 +75,8 @@ std::vector<NamedTensor> FlatGroup::views(const at::Tensor& buffer) const {
   std::vector<NamedTensor> result;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const auto& [parameter, tensor] = parameters[i];
-    result.push_back({parameter, buffer.narrow(0, offsets[i], tensor.numel()).view(tensor.sizes())});
+    result.push_back(
+        {parameter, buffer.narrow(0, offsets[i], tensor.numel()).view(tensor.sizes())});
   }
   return result;
 }

@@ -6,8 +6,9 @@
 
 namespace ornstein {
 
-// Blocks of `block_rows` rows, block k on rank k mod world; its generator is keyed by (seed, call number, k). Each call is
-// agreed on over ranks first: CommError when ranks differ in (call number, total).
+// Blocks of `block_rows` rows, block k on rank k mod world; its generator is keyed by (seed, call
+// number, k). Each call is agreed on over ranks first: CommError when ranks differ in (call number,
+// total).
 ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const at::Device& device,
                                 int64_t block_rows = 256);
 

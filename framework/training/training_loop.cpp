@@ -4,7 +4,6 @@
 
 #include "framework/base/errors.h"
 #include "framework/base/random.h"
-#include "framework/config/did_you_mean.h"
 
 namespace ornstein {
 namespace {
@@ -24,7 +23,8 @@ class Stopwatch {
   Clock::time_point last_ = Clock::now();
 };
 
-// bf16 autocast while it lives; its cache of cast weights ends with the shard, since AdamW changes the weights.
+// bf16 autocast while it lives; its cache of cast weights ends with the shard, since AdamW changes
+// the weights.
 class Autocast {
  public:
   Autocast(bool on, const at::Device& device) : type_(device.type()), on_(on) {
@@ -44,7 +44,8 @@ class Autocast {
   bool on_;
 };
 
-// One vector for the step's one small reduction: weight, loss, each term's sum and weight, a bad flag, a stop flag.
+// One vector for the step's one small reduction: weight, loss, each term's sum and weight, a bad
+// flag, a stop flag.
 struct Totals {
   double weight = 0, loss = 0, bad = 0, stop = 0;
   std::vector<Term> terms;
@@ -53,11 +54,14 @@ struct Totals {
     weight += shard.weight;
     loss += shard.sum.item<double>();
     if (terms.empty()) {
-      for (const auto& term : shard.terms) terms.push_back({term.name, at::zeros({}, at::kDouble), 0});
+      for (const auto& term : shard.terms)
+        terms.push_back({term.name, at::zeros({}, at::kDouble), 0});
     }
-    TORCH_CHECK(terms.size() == shard.terms.size(), "Loss::terms must have the same names on every shard");
+    TORCH_CHECK(terms.size() == shard.terms.size(),
+                "Loss::terms must have the same names on every shard");
     for (size_t i = 0; i < terms.size(); ++i) {
-      TORCH_CHECK(terms[i].name == shard.terms[i].name, "Loss::terms must have the same names on every shard");
+      TORCH_CHECK(terms[i].name == shard.terms[i].name,
+                  "Loss::terms must have the same names on every shard");
       terms[i].sum += shard.terms[i].sum.detach().to(at::kCPU, at::kDouble);
       terms[i].weight += shard.terms[i].weight;
     }
@@ -65,7 +69,8 @@ struct Totals {
 
   void reduce(const ProcessGroup& group) {
     std::vector<double> values = {weight, loss, bad, stop};
-    for (const auto& term : terms) values.insert(values.end(), {term.sum.item<double>(), term.weight});
+    for (const auto& term : terms)
+      values.insert(values.end(), {term.sum.item<double>(), term.weight});
     at::Tensor sums = at::tensor(values, at::kDouble);
     all_reduce_sum(group, sums);
     const auto* sum = sums.const_data_ptr<double>();
@@ -87,22 +92,29 @@ std::vector<GradientBuffer> buffers_of(const TrainingState& state) {
   return buffers;
 }
 
-ShardRange own_shards(const ShardPlan& plan, const ProcessGroup& group) {
-  if (world_size(group) > plan.shards()) {
-    throw ConfigError(fmt::format("{} ranks (global_batch {} / micro_batch {} makes {} shards, a rank needs one) start "
-                                  "fewer ranks or make training.micro_batch smaller",
-                                  world_size(group), plan.global_batch, plan.micro_batch, plan.shards()));
-  }
-  return shards_of_rank(plan.shards(), rank(group), world_size(group));
-}
-
 }  // namespace
 
-TrainingLoop::TrainingLoop(Trainer& trainer, TrainingState& state, std::shared_ptr<const Dataset> train,
-                           const TrainingSettings& settings, ProcessGroup group, const at::Device& device)
-    : trainer_(trainer), state_(state), train_(std::move(train)), settings_(settings), group_(std::move(group)),
-      device_(device), plan_{settings.seed, settings.global_batch, settings.micro_batch, train_->spec().rows},
-      range_(own_shards(plan_, group_)), reducer_(group_, buffers_of(state)),
+void require_a_shard_a_rank(const TrainingSettings& settings, int ranks) {
+  const int64_t shards = settings.global_batch / settings.micro_batch;
+  if (ranks <= shards) return;
+  throw ConfigError(fmt::format(
+      "{} ranks for {} shards (training.global_batch {} / micro_batch {}, a rank needs one) "
+      "start fewer ranks or make training.micro_batch smaller",
+      ranks, shards, settings.global_batch, settings.micro_batch));
+}
+
+TrainingLoop::TrainingLoop(Trainer& trainer, TrainingState& state,
+                           std::shared_ptr<const Dataset> train, const TrainingSettings& settings,
+                           ProcessGroup group, const at::Device& device)
+    : trainer_(trainer),
+      state_(state),
+      train_(std::move(train)),
+      settings_(settings),
+      group_(std::move(group)),
+      device_(device),
+      plan_{settings.seed, settings.global_batch, settings.micro_batch, train_->spec().rows},
+      range_(shards_of_rank(plan_.shards(), rank(group_), world_size(group_))),
+      reducer_(group_, buffers_of(state)),
       loader_(train_, plan_, range_, state.step, device) {}
 
 StepReport TrainingLoop::step(bool stop_here) {
@@ -110,17 +122,21 @@ StepReport TrainingLoop::step(bool stop_here) {
   Stopwatch watch;
   const auto number = static_cast<uint64_t>(state_.step);
   const std::vector<bool> trained = begin(
-      {state_.step, 0, plan_.shards(), make_generator(random_key(Stream::kStep, {settings_.seed, number}), device_), *train_});
+      {state_.step, 0, plan_.shards(),
+       make_generator(random_key(Stream::kStep, {settings_.seed, number}), device_), *train_});
 
   Totals totals;
   for (int64_t shard = range_.first; shard < range_.end; ++shard) {
     watch.add_to(report.compute_seconds);
     const Batch batch = loader_.next();
     watch.add_to(report.data_seconds);
-    const uint64_t key = random_key(Stream::kShard, {settings_.seed, number, static_cast<uint64_t>(shard)});
+    const uint64_t key =
+        random_key(Stream::kShard, {settings_.seed, number, static_cast<uint64_t>(shard)});
     seed_default_generators(key, device_);  // dropout
-    const Loss loss = shard_loss(batch, {state_.step, shard, plan_.shards(), make_generator(key, device_), *train_});
-    if (shard + 1 == range_.end) reducer_.begin(trained);  // buckets reduce while the last backward runs
+    const Loss loss = shard_loss(
+        batch, {state_.step, shard, plan_.shards(), make_generator(key, device_), *train_});
+    if (shard + 1 == range_.end)
+      reducer_.begin(trained);  // buckets reduce while the last backward runs
     loss.sum.backward();
     totals.add(loss);
   }
@@ -140,7 +156,8 @@ StepReport TrainingLoop::step(bool stop_here) {
   watch.add_to(report.communicate_seconds);
 
   report.loss = totals.loss / totals.weight;
-  for (const auto& term : totals.terms) report.terms[term.name] = term.sum.item<double>() / term.weight;
+  for (const auto& term : totals.terms)
+    report.terms[term.name] = term.sum.item<double>() / term.weight;
   report.stop_requested = totals.stop > 0;
   report.skipped = totals.bad > 0;
   for (size_t i = 0; i < trained.size(); ++i) {
@@ -149,15 +166,17 @@ StepReport TrainingLoop::step(bool stop_here) {
     double& norm = report.grad_norms[group.name];
     norm /= totals.weight;
     const double clip = settings_.of(group.name).gradient_clip;
-    if (!report.skipped) group.update((clip > 0 && norm > clip ? clip / norm : 1.0) / totals.weight);
+    if (!report.skipped)
+      group.update((clip > 0 && norm > clip ? clip / norm : 1.0) / totals.weight);
   }
   ++state_.step;
   state_.samples += plan_.global_batch;
   skipped_in_a_row_ = report.skipped ? skipped_in_a_row_ + 1 : 0;
   if (skipped_in_a_row_ > settings_.max_skipped) {
-    throw Error(fmt::format("{} steps in a row were not finite, up to step {} (the loss or a gradient is inf or NaN) "
-                            "lower training.learning_rate or look at the data",
-                            skipped_in_a_row_, state_.step));
+    throw Error(fmt::format(
+        "{} steps in a row were not finite, up to step {} (the loss or a gradient is inf or NaN) "
+        "lower training.learning_rate or look at the data",
+        skipped_in_a_row_, state_.step));
   }
   watch.add_to(report.optimise_seconds);
   return report;
@@ -169,7 +188,8 @@ std::vector<bool> TrainingLoop::begin(const Step& step) {
   for (const auto& name : update.groups) {
     size_t i = 0;
     while (i < trained.size() && state_.groups[i]->name != name) ++i;
-    TORCH_CHECK(i < trained.size(), "begin_step names group '", name, "', which parameters() does not have");
+    TORCH_CHECK(i < trained.size(), "begin_step names group '", name,
+                "', which parameters() does not have");
     trained[i] = true;
   }
   for (size_t i = 0; i < trained.size(); ++i) {
@@ -185,7 +205,8 @@ std::vector<bool> TrainingLoop::begin(const Step& step) {
 Loss TrainingLoop::shard_loss(const Batch& batch, const Step& step) {
   const Autocast autocast(settings_.bf16, device_);
   Loss loss = trainer_.loss(batch, step);
-  TORCH_CHECK(loss.sum.defined() && loss.sum.dim() == 0 && loss.weight > 0, "loss() must return a scalar sum and weight");
+  TORCH_CHECK(loss.sum.defined() && loss.sum.dim() == 0 && loss.weight > 0,
+              "loss() must return a scalar sum and weight");
   return loss;
 }
 

@@ -1,5 +1,5 @@
-// The training step, for any trainer and any number of ranks. What one step does is `TrainingLoop::step`, which reads
-// top to bottom (framework/README.md walks through it).
+// The training step, for any trainer and any number of ranks. What one step does is
+// `TrainingLoop::step`, which reads top to bottom (framework/README.md walks through it).
 #pragma once
 
 #include <map>
@@ -13,22 +13,25 @@ namespace ornstein {
 
 // What one step, or the mean over several, looked like; equal on all ranks but for `seconds`.
 struct StepReport {
-  double loss = 0;                                  // sum over all shards of all ranks / weight
-  std::map<std::string, double> terms;              // the same of each Term
-  std::map<std::string, double> grad_norms;         // by trained group, before clipping
-  bool skipped = false;                             // a non-finite loss or gradient: nothing was updated
-  bool stop_requested = false;                      // on any rank
+  double loss = 0;                           // sum over all shards of all ranks / weight
+  std::map<std::string, double> terms;       // the same of each Term
+  std::map<std::string, double> grad_norms;  // by trained group, before clipping
+  bool skipped = false;                      // a non-finite loss or gradient: nothing was updated
+  bool stop_requested = false;               // on any rank
   double data_seconds = 0, compute_seconds = 0, communicate_seconds = 0, optimise_seconds = 0;
 };
 
+// ConfigError when `ranks` are more than the shards of a step: each needs one.
+void require_a_shard_a_rank(const TrainingSettings& settings, int ranks);
+
 class TrainingLoop final {
  public:
-  // Starts at `state.step`. Errors (ConfigError): more ranks than shards.
+  // Starts at `state.step`.
   TrainingLoop(Trainer& trainer, TrainingState& state, std::shared_ptr<const Dataset> train,
                const TrainingSettings& settings, ProcessGroup group, const at::Device& device);
 
-  // One step on all ranks. `stop_here`: this rank was asked to stop; the answer travels with the step's one small
-  // reduction. Throws Error after `max_skipped` non-finite steps in a row.
+  // One step on all ranks. `stop_here`: this rank was asked to stop; the answer travels with the
+  // step's one small reduction. Throws Error after `max_skipped` non-finite steps in a row.
   StepReport step(bool stop_here);
 
  private:

@@ -18,13 +18,15 @@ class Stored {
   void copy_into(const std::string& path, at::Tensor live) const {
     const auto found = by_path_.find(path);
     if (found == by_path_.end()) {
-      throw CheckpointError(fmt::format("{} is not in the checkpoint (it was written by another configuration)", path));
+      throw CheckpointError(fmt::format(
+          "{} is not in the checkpoint (it was written by another configuration)", path));
     }
     const at::Tensor& stored = found->second;
     if (stored.sizes() != live.sizes() || stored.scalar_type() != live.scalar_type()) {
-      throw CheckpointError(fmt::format("{} is {} {} in the checkpoint (this configuration makes it {} {})", path,
-                                        c10::toString(stored.scalar_type()), fmt::join(stored.sizes(), "x"),
-                                        c10::toString(live.scalar_type()), fmt::join(live.sizes(), "x")));
+      throw CheckpointError(
+          fmt::format("{} is {} {} in the checkpoint (this configuration makes it {} {})", path,
+                      c10::toString(stored.scalar_type()), fmt::join(stored.sizes(), "x"),
+                      c10::toString(live.scalar_type()), fmt::join(live.sizes(), "x")));
     }
     at::NoGradGuard no_grad;
     live.detach().copy_(stored);
@@ -36,7 +38,9 @@ class Stored {
   std::unordered_map<std::string, at::Tensor> by_path_;
 };
 
-std::string parameter_path(const std::string& group, const std::string& name) { return "/trainer/" + group + "/" + name; }
+std::string parameter_path(const std::string& group, const std::string& name) {
+  return "/trainer/" + group + "/" + name;
+}
 
 std::string ema_path(const std::string& width, const std::string& group, const std::string& name) {
   return "/ema/" + width + "/" + group + "/" + name;
@@ -50,7 +54,8 @@ TrainingState::TrainingState(Trainer& trainer, std::vector<ParameterGroup> param
                              const TrainingSettings& settings, const at::Device& device)
     : trainer_(trainer), settings_(settings) {
   for (const auto& group : parameter_groups) {
-    groups.push_back(std::make_unique<FlatGroup>(group, settings.of(group.name), settings.ema, device));
+    groups.push_back(
+        std::make_unique<FlatGroup>(group, settings.of(group.name), settings.ema, device));
   }
 }
 
@@ -61,19 +66,24 @@ std::vector<NamedTensor> TrainingState::all_tensors() const {
       for (auto& [name, view] : group->views(buffer)) tensors.push_back({path(name), view});
     };
     add(group->flat, [&](const std::string& name) { return parameter_path(group->name, name); });
-    add(group->exp_avg, [&](const std::string& name) { return "/optimizer/" + group->name + "/" + name + "/exp_avg"; });
-    add(group->exp_avg_sq,
-        [&](const std::string& name) { return "/optimizer/" + group->name + "/" + name + "/exp_avg_sq"; });
+    add(group->exp_avg, [&](const std::string& name) {
+      return "/optimizer/" + group->name + "/" + name + "/exp_avg";
+    });
+    add(group->exp_avg_sq, [&](const std::string& name) {
+      return "/optimizer/" + group->name + "/" + name + "/exp_avg_sq";
+    });
     for (size_t i = 0; i < group->ema.size(); ++i) {
-      add(group->ema[i],
-          [&](const std::string& name) { return ema_path(ema_name(settings_.ema[i]), group->name, name); });
+      add(group->ema[i], [&](const std::string& name) {
+        return ema_path(ema_name(settings_.ema[i]), group->name, name);
+      });
     }
   }
   for (auto& [name, tensor] : trainer_.state()) tensors.push_back({state_path(name), tensor});
   return tensors;
 }
 
-Checkpoint TrainingState::checkpoint(const std::string& config, const std::string& data_spec) const {
+Checkpoint TrainingState::checkpoint(const std::string& config,
+                                     const std::string& data_spec) const {
   Checkpoint checkpoint;
   checkpoint.config = config;
   checkpoint.data_spec = data_spec;
@@ -90,8 +100,8 @@ void TrainingState::restore(const Checkpoint& checkpoint) {
   const auto live = all_tensors();
   for (const auto& [path, tensor] : live) stored.copy_into(path, tensor);
   if (stored.size() != live.size()) {
-    throw CheckpointError(fmt::format("the checkpoint holds {} tensors (this configuration has {})", stored.size(),
-                                      live.size()));
+    throw CheckpointError(fmt::format("the checkpoint holds {} tensors (this configuration has {})",
+                                      stored.size(), live.size()));
   }
   step = checkpoint.step;
   samples = checkpoint.samples;
@@ -136,7 +146,9 @@ void load_for_inference(Trainer& trainer, const Checkpoint& checkpoint, const st
   const Stored stored(checkpoint);
   for (auto& group : trainer.parameters()) {
     for (auto& [name, tensor] : group.parameters) {
-      stored.copy_into(ema == "none" ? parameter_path(group.name, name) : ema_path(ema, group.name, name), tensor);
+      stored.copy_into(
+          ema == "none" ? parameter_path(group.name, name) : ema_path(ema, group.name, name),
+          tensor);
       tensor.set_data(tensor.to(device));
       tensor.requires_grad_(false);
     }

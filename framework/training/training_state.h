@@ -14,18 +14,19 @@ namespace ornstein {
 class TrainingState {
  public:
   // Lays the trainer's groups into flat buffers on `device`. The trainer must outlive it.
-  TrainingState(Trainer& trainer, std::vector<ParameterGroup> groups, const TrainingSettings& settings,
-                const at::Device& device);
+  TrainingState(Trainer& trainer, std::vector<ParameterGroup> groups,
+                const TrainingSettings& settings, const at::Device& device);
 
   std::vector<std::unique_ptr<FlatGroup>> groups;
   int64_t step = 0;     // steps done
   int64_t samples = 0;  // rows seen
 
-  // `config` and `data_spec` are stored as they come (JSON). The tensors are the live ones: write before going on.
+  // `config` and `data_spec` are stored as they come (JSON). The tensors are the live ones: write
+  // before going on.
   Checkpoint checkpoint(const std::string& config, const std::string& data_spec) const;
 
-  // Copies a checkpoint's tensors and counters in, in place. CheckpointError names the first tensor that is missing, has
-  // another shape, or is not expected.
+  // Copies a checkpoint's tensors and counters in, in place. CheckpointError names the first tensor
+  // that is missing, has another shape, or is not expected.
   void restore(const Checkpoint& checkpoint);
 
   // Rank 0's tensors to all, after fit() and after a restore.
@@ -41,8 +42,8 @@ class TrainingState {
   TrainingSettings settings_;
 };
 
-// Fills the trainer's parameters from a checkpoint: from EMA profile `ema` ("0.1"), or the raw parameters for "none". And
-// its state. For sample and evaluate, which need no optimiser.
+// Fills the trainer's parameters from a checkpoint: from EMA profile `ema` ("0.1"), or the raw
+// parameters for "none". And its state. For sample and evaluate, which need no optimiser.
 void load_for_inference(Trainer& trainer, const Checkpoint& checkpoint, const std::string& ema,
                         const at::Device& device);
 

@@ -1,0 +1,72 @@
+#include "datasets/images/idx_file.h"
+
+#include <zlib.h>
+
+#include <array>
+
+#include "framework/base/errors.h"
+
+namespace ornstein::images {
+namespace {
+
+constexpr uint8_t kUnsignedByte = 0x08;
+
+std::shared_ptr<gzFile_s> open_stream(const std::string& path) {
+  gzFile stream = gzopen(path.c_str(), "rb");  // reads what is not compressed as it is
+  return {stream, [](gzFile opened) {
+            if (opened) gzclose(opened);
+          }};
+}
+
+}  // namespace
+
+bool is_idx_file(const std::string& path) {
+  std::array<uint8_t, 4> magic{};
+  const auto stream = open_stream(path);
+  return stream && gzread(stream.get(), magic.data(), 4) == 4 && magic[0] == 0 && magic[1] == 0 &&
+         magic[2] >= kUnsignedByte && magic[2] <= 0x0E && magic[3] >= 1 && magic[3] <= 4;
+}
+
+IdxFile::IdxFile(const std::string& path) : path_(path), stream_(open_stream(path)) {
+  if (!stream_) throw DataError(fmt::format("cannot read {} (no permission, or gone)", path));
+  std::array<uint8_t, 4> word{};
+  read(word.data(), 4);
+  if (word[0] != 0 || word[1] != 0 || word[2] != kUnsignedByte)
+    throw DataError(
+        fmt::format("{} is no IDX file of unsigned bytes (element type {:#04x} instead "
+                    "of 0x08) convert it to bytes",
+                    path, word[2]));
+  shape_.resize(word[3]);
+  for (int64_t& size : shape_) {
+    read(word.data(), 4);
+    size = 0;
+    for (uint8_t byte : word) size = size << 8 | byte;
+    if (size == 0) throw DataError(fmt::format("{} is empty (a size of 0)", path));
+  }
+}
+
+at::Tensor IdxFile::read(int64_t rows) {
+  std::vector<int64_t> shape = shape_;
+  shape[0] = rows;
+  at::Tensor result = at::empty(shape, at::kByte);
+  read(result.mutable_data_ptr(), static_cast<size_t>(result.numel()));
+  return result;
+}
+
+void IdxFile::read(void* bytes, size_t count) {
+  auto* target = static_cast<char*>(bytes);
+  while (count > 0) {
+    const int got =
+        gzread(stream_.get(), target, static_cast<unsigned>(std::min<size_t>(count, 1 << 26)));
+    if (got <= 0) {
+      int code = 0;
+      const char* why = gzerror(stream_.get(), &code);
+      throw DataError(fmt::format("{} is damaged ({}) fetch it again", path_,
+                                  code == Z_OK ? "it ends too early" : why));
+    }
+    target += got;
+    count -= static_cast<size_t>(got);
+  }
+}
+
+}  // namespace ornstein::images

@@ -1,0 +1,196 @@
+#include "datasets/points/points_dataset.h"
+
+#include "datasets/points/spaces.h"
+#include "datasets/points/twins.h"
+#include "framework/base/errors.h"
+#include "framework/base/hash.h"
+#include "framework/base/random.h"
+#include "framework/data/data_file.h"
+
+namespace ornstein::points {
+namespace {
+
+constexpr int64_t kBlockBytes = int64_t{8} << 20;
+
+class InMemory final : public Dataset {
+ public:
+  InMemory(DataSpec spec, at::Tensor x, at::Tensor labels)
+      : spec_(std::move(spec)), x_(std::move(x)), labels_(std::move(labels)) {}
+  DataSpec spec() const override { return spec_; }
+  Batch rows(const at::Tensor& indices) const override {
+    Batch batch;
+    batch.x = x_.index_select(0, indices);
+    if (labels_.defined()) batch.labels = labels_.index_select(0, indices);
+    return batch;
+  }
+
+ private:
+  DataSpec spec_;
+  at::Tensor x_;       // [N, D] float32
+  at::Tensor labels_;  // [N] int64, or undefined
+};
+
+class OnDisk final : public Dataset {
+ public:
+  OnDisk(DataSpec spec, std::vector<Hdf5File> files, at::Tensor labels)
+      : spec_(std::move(spec)), files_(std::move(files)), labels_(std::move(labels)) {
+    for (const Hdf5File& file : files_)
+      first_row_.push_back(first_row_.back() + file.shape("/points")[0]);
+  }
+  DataSpec spec() const override { return spec_; }
+  Batch rows(const at::Tensor& indices) const override {
+    const auto [sorted, place, counts] = at::_unique2(indices, /*sorted=*/true, true);
+    std::vector<at::Tensor> parts;
+    for (size_t i = 0; i < files_.size(); ++i) {
+      const at::Tensor inside = (sorted >= first_row_[i]).logical_and(sorted < first_row_[i + 1]);
+      const at::Tensor rows = sorted.masked_select(inside) - first_row_[i];
+      if (rows.numel() > 0) parts.push_back(files_[i].read_rows("/points", rows).to(at::kFloat));
+    }
+    Batch batch;
+    batch.x =
+        parts.empty() ? at::empty({0, spec_.shape[0]}) : at::cat(parts).index_select(0, place);
+    if (labels_.defined()) batch.labels = labels_.index_select(0, indices);
+    return batch;
+  }
+
+ private:
+  DataSpec spec_;
+  std::vector<Hdf5File> files_;
+  std::vector<int64_t> first_row_ = {0};  // of each file, and the end
+  at::Tensor labels_;                     // [N] int64, or undefined
+};
+
+// The `points` of one file, and what stands beside them.
+struct Shape {
+  int64_t rows, dimensions;
+  std::string space;
+};
+
+Shape shape_of(const Hdf5File& file) {
+  if (!file.has("/points"))
+    throw DataError(fmt::format(
+        "{}: has no data set 'points' (that is where the rows stand, [N, D])", file.path()));
+  const auto shape = file.shape("/points");
+  if (shape.size() != 2 || shape[0] == 0 || shape[1] == 0)
+    throw DataError(
+        fmt::format("{}: 'points' has shape [{}] (rows of coordinates are needed: [N, D])",
+                    file.path(), fmt::join(shape, ", ")));
+  std::string space = "euclidean";
+  for (const char* object : {"/points", "/"})
+    if (file.has_attribute(object, "space")) space = file.text_attribute(object, "space");
+  const auto known = known_spaces();
+  if (std::find(known.begin(), known.end(), space) == known.end())
+    throw DataError(fmt::format("{}: its space is '{}' (known: {})", file.path(), space,
+                                fmt::join(known, ", ")));
+  return {shape[0], shape[1], space};
+}
+
+// One number a row, float64, finite.
+at::Tensor read_log_density(const Hdf5File& file, int64_t rows) {
+  if (!file.has("/log_density")) return {};
+  if (file.shape("/log_density") != std::vector<int64_t>{rows})
+    throw DataError(
+        fmt::format("{}: 'log_density' has shape [{}] (one number a row is needed: [{}])",
+                    file.path(), fmt::join(file.shape("/log_density"), ", "), rows));
+  const at::Tensor values = file.read("/log_density").to(at::kDouble);
+  const int64_t row = first_row_off("euclidean", values.unsqueeze(1));
+  if (row >= 0)
+    throw DataError(fmt::format("{}: row {} of 'log_density' is {} (a finite number is needed)",
+                                file.path(), row, values[row].item<double>()));
+  return values;
+}
+
+// Reads and checks all rows in blocks: `take` gets each, float32.
+void scan(const Hdf5File& file, const Shape& shape,
+          const std::function<void(const at::Tensor& x)>& take) {
+  const int64_t block = std::max<int64_t>(1, kBlockBytes / (8 * shape.dimensions));
+  for (int64_t first = 0; first < shape.rows; first += block) {
+    const at::Tensor x =
+        file.read_rows("/points", first, std::min(block, shape.rows - first)).to(at::kFloat);
+    for (const std::string& space : {std::string("euclidean"), shape.space}) {
+      const int64_t row = first_row_off(space, x);
+      if (row >= 0)
+        throw DataError(
+            fmt::format("{}: row {} of 'points' is not {} (its space is '{}') mend or "
+                        "drop the row",
+                        file.path(), first + row, description(space), shape.space));
+    }
+    take(x);
+  }
+}
+
+// One column over all files: there in each, or in none.
+at::Tensor concatenated(const std::vector<at::Tensor>& parts, const std::vector<std::string>& files,
+                        const char* name) {
+  for (size_t i = 1; i < parts.size(); ++i)
+    if (parts[i].defined() != parts[0].defined())
+      throw DataError(fmt::format("{}: {} '{}' (unlike {}) give it to all files or to none",
+                                  files[i], parts[i].defined() ? "has" : "has no", name, files[0]));
+  return parts[0].defined() ? at::cat(parts) : at::Tensor();
+}
+
+}  // namespace
+
+DataSource open_files(const std::vector<std::string>& files, int64_t held_in_memory) {
+  TORCH_CHECK(!files.empty(), "no file of points to open");
+  std::vector<Hdf5File> opened;
+  std::vector<Shape> shapes;
+  std::vector<at::Tensor> labels, split, log_density;
+  int64_t rows = 0;
+  for (const std::string& path : files) {
+    opened.push_back(open_data_file(path, "points"));
+    shapes.push_back(shape_of(opened.back()));
+    const Shape &shape = shapes.back(), &wanted = shapes.front();
+    if (shape.dimensions != wanted.dimensions || shape.space != wanted.space)
+      throw DataError(fmt::format("{}: holds {} coordinates of space '{}' ({} holds {} of '{}')",
+                                  path, shape.dimensions, shape.space, files[0], wanted.dimensions,
+                                  wanted.space));
+    labels.push_back(read_labels(opened.back(), shape.rows));
+    split.push_back(read_split(opened.back(), shape.rows));
+    log_density.push_back(read_log_density(opened.back(), shape.rows));
+    rows += shape.rows;
+  }
+  const int64_t dimensions = shapes[0].dimensions;
+  DataSource source;
+  source.split = concatenated(split, files, "split");
+  source.log_density = concatenated(log_density, files, "log_density");
+  const at::Tensor all_labels = concatenated(labels, files, "labels");
+
+  const bool held = rows * dimensions * 4 <= held_in_memory;
+  at::Tensor all = held ? at::empty({rows, dimensions}) : at::Tensor();
+  int64_t row = 0;
+  std::string identity = fmt::format("points {} [{}, {}]", shapes[0].space, rows, dimensions);
+  for (size_t i = 0; i < opened.size(); ++i)
+    scan(opened[i], shapes[i], [&](const at::Tensor& x) {
+      identity += fmt::format(" {:016x}", hash_of(x));
+      if (held) all.narrow(0, row, x.size(0)).copy_(x);
+      row += x.size(0);
+    });
+  for (const at::Tensor& column : {all_labels, source.split})
+    identity += fmt::format(" {:016x}", column.defined() ? hash_of(column) : 0);
+  source.content_hash = fmt::format("{:016x}", hash_of(identity));
+
+  DataSpec spec{.kind = "points", .space = shapes[0].space, .rows = rows, .shape = {dimensions}};
+  if (all_labels.defined()) spec.classes = all_labels.max().item<int64_t>() + 1;
+  if (held)
+    source.all = std::make_shared<InMemory>(spec, all, all_labels);
+  else
+    source.all = std::make_shared<OnDisk>(spec, std::move(opened), all_labels);
+  return source;
+}
+
+DataSource open_twin(const std::string& name, int64_t rows) {
+  const Twin twin = find_twin(name);
+  auto generator = make_generator(random_key(Stream::kTwin, {0}));
+  const at::Tensor x = twin.sample(rows, generator).to(at::kFloat);
+  DataSource source;
+  source.split = (at::arange(rows) >= rows * 5 / 6).to(at::kByte);
+  source.log_density = twin.log_density(x.to(at::kDouble));
+  source.content_hash = fmt::format("{:016x}", hash_of(x));
+  source.all = std::make_shared<InMemory>(
+      DataSpec{.kind = "points", .space = "euclidean", .rows = rows, .shape = {x.size(1)}}, x,
+      at::Tensor());
+  return source;
+}
+
+}  // namespace ornstein::points

@@ -1,0 +1,67 @@
+#include "framework/training/sampling.h"
+
+#include "framework/base/random.h"
+
+namespace ornstein {
+namespace {
+
+void point_parameters_at(FlatGroup& group, const at::Tensor& buffer) {
+  const auto views = group.views(buffer);
+  for (size_t i = 0; i < views.size(); ++i) group.parameters[i].tensor.set_data(views[i].tensor);
+}
+
+}  // namespace
+
+Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup& group,
+                   const at::Device& device) {
+  const at::NoGradGuard no_grad;
+  const int64_t blocks = (plan.count + plan.block - 1) / plan.block;
+  const int64_t first = blocks * rank(group) / world_size(group);
+  const int64_t end = blocks * (rank(group) + 1) / world_size(group);
+  std::vector<at::Tensor> x, labels;
+  for (int64_t block = first; block < end; ++block) {
+    const uint64_t key = random_key(Stream::kSample, {plan.seed, static_cast<uint64_t>(block)});
+    auto generator = make_generator(key, device);
+    seed_default_generators(key, device);
+    const Batch drawn =
+        trainer.sample({block * plan.block, plan.block, plan.steps, {}}, generator).to(at::kCPU);
+    x.push_back(drawn.x);
+    if (drawn.labels.defined()) labels.push_back(drawn.labels);
+  }
+  // A rank without a block still takes part: rank 0 always owns one when there are any, and tells
+  // the shape of a row.
+  auto gather = [&](const std::vector<at::Tensor>& parts) {
+    at::Tensor form =
+        at::zeros({9}, at::kLong);  // dimensions, sizes: the same on all ranks that drew
+    if (!parts.empty()) {
+      form[0] = parts[0].dim();
+      for (int64_t d = 1; d < parts[0].dim(); ++d) form[d] = parts[0].size(d);
+    }
+    all_reduce_max(group, form);
+    const auto* f = form.const_data_ptr<int64_t>();
+    if (f[0] == 0) return at::Tensor();
+    std::vector<int64_t> sizes(f, f + f[0]);
+    sizes[0] = 0;
+    const at::Tensor own = parts.empty()
+                               ? at::empty(sizes, &parts == &labels ? at::kLong : at::kFloat)
+                               : at::cat(parts);
+    return gather_rows(group, own.contiguous()).narrow(0, 0, plan.count);
+  };
+  Batch samples;
+  samples.x = gather(x);
+  samples.labels = gather(labels);
+  return samples;
+}
+
+WithEma::WithEma(std::vector<std::unique_ptr<FlatGroup>>& groups, size_t profile)
+    : groups_(groups) {
+  for (auto& group : groups_) {
+    if (profile < group->ema.size()) point_parameters_at(*group, group->ema[profile]);
+  }
+}
+
+WithEma::~WithEma() {
+  for (auto& group : groups_) point_parameters_at(*group, group->flat);
+}
+
+}  // namespace ornstein

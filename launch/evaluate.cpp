@@ -1,0 +1,119 @@
+// `ornstein evaluate`: figures on held-out rows, as a table and as JSON.
+#include "framework/base/errors.h"
+#include "framework/base/log.h"
+#include "framework/training/parallel_rows.h"
+#include "framework/training/run_directory.h"
+#include "launch/commands.h"
+#include "launch/mpi_session.h"
+#include "launch/run_parts.h"
+
+namespace ornstein {
+namespace {
+
+struct HeldOut {
+  std::shared_ptr<const Dataset> rows;
+  std::string split;       // "test (split 2)", ...
+  at::Tensor log_density;  // [rows], where the data file knows it
+};
+
+HeldOut held_out_rows(const OpenedData& data) {
+  HeldOut held_out;
+  at::Tensor chosen;
+  if (data.splits.test) {
+    held_out = {data.splits.test, "test (split 2)", {}};
+    chosen = data.splits.test_rows;
+  } else if (data.splits.validation) {
+    held_out = {data.splits.validation, "validation (split 1)", {}};
+    chosen = data.splits.validation_rows;
+  } else {
+    throw DataError(
+        "no held-out rows (neither split 2 nor 1) give --data FILE.h5, or "
+        "dataset.validation_fraction > 0");
+  }
+  if (data.source.log_density.defined())
+    held_out.log_density = data.source.log_density.index_select(0, chosen);
+  return held_out;
+}
+
+std::vector<Figure> figures_of(const StoredRun& run, const OpenedData& data,
+                               const HeldOut& held_out, const ProcessGroup& group, uint64_t seed) {
+  const EvaluationRequest request{*held_out.rows, data.splits.train.get(), 0};
+  auto figures = run.trainer->evaluate(request, make_parallel_rows(group, seed, run.device));
+  if (held_out.log_density.defined()) {
+    figures.push_back(mean_figure("true_nll", -held_out.log_density, "nats"));
+  }
+  return figures;
+}
+
+std::string number(double value) { return fmt::format("{:.6g}", value); }
+
+void print_table(const std::vector<Figure>& figures, const std::vector<Figure>& other) {
+  for (const auto& figure : figures) {
+    std::string line = fmt::format("{:<28} {:>12} +- {:<10} {}", figure.name, number(figure.value),
+                                   number(figure.standard_error), figure.unit);
+    for (const auto& o : other) {
+      if (o.name == figure.name)
+        line += fmt::format("   other {:>12} +- {}", number(o.value), number(o.standard_error));
+    }
+    fmt::print("{}\n", line);
+  }
+}
+
+JsonLine to_json(const std::vector<Figure>& figures) {
+  JsonLine all;
+  for (const auto& figure : figures) {
+    all.add(figure.name, JsonLine()
+                             .add("value", figure.value)
+                             .add("standard_error", figure.standard_error)
+                             .add("unit", figure.unit));
+  }
+  return all;
+}
+
+}  // namespace
+
+int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
+             const MpiSession& session) {
+  StoredRun run, other;
+  OpenedData data;
+  HeldOut held_out;
+  session.together([&] {
+    run = open_run(options.run, options.ema, catalogue);
+    std::vector<std::string> settings;
+    if (!options.data.empty()) settings.push_back("dataset.path=" + options.data);
+    const auto configuration =
+        Configuration::from_text(run.configuration->given(), run.name, settings);
+    data = open_data(configuration->root().section("dataset"), run.directory, catalogue.datasets);
+    if (data.spec.shape != run.spec.shape || data.spec.kind != run.spec.kind) {
+      throw DataError(fmt::format("the data's rows are {} {} (the run's are {} {})", data.spec.kind,
+                                  fmt::join(data.spec.shape, "x"), run.spec.kind,
+                                  fmt::join(run.spec.shape, "x")));
+    }
+    held_out = held_out_rows(data);
+    if (!options.compare.empty()) other = open_run(options.compare, "", catalogue);
+  });
+  const ProcessGroup group = make_process_group(MPI_COMM_WORLD, run.device);
+  constexpr uint64_t kSeed = 0;  // figures are the same at every call
+  const auto figures = figures_of(run, data, held_out, group, kSeed);
+  std::vector<Figure> others;
+  if (other.trainer) others = figures_of(other, data, held_out, group, kSeed);
+  session.together([&] {
+    if (session.rank() != 0) return;
+    fmt::print("{} at step {}, EMA {}, on {} rows of {}\n", run.name, run.step, run.ema,
+               held_out.rows->spec().rows, held_out.split);
+    print_table(figures, others);
+    std::fflush(stdout);
+    if (options.out.empty()) return;
+    JsonLine json;
+    json.add("figures", to_json(figures));
+    if (!others.empty()) json.add("other_figures", to_json(others));
+    json.add("run", run.name)
+        .add("step", run.step)
+        .add("ema", run.ema)
+        .add("split", held_out.split);
+    write_text_by_rename(options.out, json.text() + "\n");
+  });
+  return kDone;
+}
+
+}  // namespace ornstein

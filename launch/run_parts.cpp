@@ -1,0 +1,132 @@
+#include "launch/run_parts.h"
+
+#include <glob.h>
+
+#include <filesystem>
+
+#include "framework/base/errors.h"
+#include "framework/base/random.h"
+#include "framework/checkpoint/checkpoint_directory.h"
+#include "framework/checkpoint/hdf5_file.h"
+#include "framework/training/ema.h"
+#include "framework/training/training_state.h"
+
+namespace ornstein {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> matches(const std::string& pattern) {
+  glob_t found = {};
+  std::vector<std::string> files;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  return files;
+}
+
+std::vector<std::string> find_files(const std::vector<std::string>& patterns,
+                                    const std::string& beside) {
+  std::vector<std::string> files;
+  for (const auto& pattern : patterns) {
+    if (pattern.starts_with("synthetic:")) {
+      files.push_back(pattern);
+      continue;
+    }
+    auto found = matches(pattern);
+    if (found.empty() && fs::path(pattern).is_relative())
+      found = matches(fs::path(beside) / pattern);
+    if (found.empty()) {
+      throw ConfigError(
+          fmt::format("{}: no such file (dataset.path, from the working directory and from {}) see "
+                      "`ornstein data import`",
+                      pattern, beside.empty() ? "." : beside));
+    }
+    files.insert(files.end(), found.begin(), found.end());
+  }
+  return files;
+}
+
+}  // namespace
+
+OpenedData open_data(const ConfigReader& dataset, const std::string& beside,
+                     const DatasetFactory& datasets) {
+  OpenedData data;
+  const std::string name = dataset.text("kind", std::nullopt);
+  data.kind = datasets.make(name);
+  const double validation_fraction = dataset.number("validation_fraction", 0.05, 0, 0.95);
+  data.source = data.kind->open(find_files(dataset.text_or_texts("path"), beside), dataset);
+  data.splits = split_rows(data.source, validation_fraction);
+  if (!data.splits.train) throw DataError("the data holds no training rows (split 0)");
+  data.spec = data.splits.train->spec();
+  data.spec.content_hash = data.source.content_hash;
+  return data;
+}
+
+std::unique_ptr<Trainer> make_trainer(const ConfigReader& root, const DataSpec& spec, uint64_t seed,
+                                      const TrainerFactory& trainers) {
+  seed_default_generators(random_key(Stream::kInitialisation, {seed}));
+  return trainers.make(root.section("trainer").text("name", std::nullopt), root, spec);
+}
+
+OutputSettings read_output(const ConfigReader& output) {
+  return {output.integer("log_every", 50, 1), output.integer("sample_every", 0, 0),
+          output.integer("sample_count", 64, 0), output.integer("sample_block", 32, 1)};
+}
+
+at::Device read_runtime(const ConfigReader& runtime) {
+  const std::string device = runtime.choice("device", "auto", {"auto", "cpu", "cuda"});
+  at::set_num_threads(static_cast<int>(runtime.integer("threads", 1, 1)));
+  return device == "cuda" ? at::kCUDA : at::kCPU;
+}
+
+StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
+                   const Catalogue& catalogue) {
+  StoredRun run;
+  std::string file = run_or_checkpoint;
+  if (fs::is_directory(file)) {
+    const std::string folder =
+        fs::is_directory(fs::path(file) / "checkpoints") ? file + "/checkpoints" : file;
+    file = newest_checkpoint(folder);
+  } else if (!fs::exists(file)) {
+    throw ConfigError(
+        fmt::format("{}: no such run or checkpoint (give runs/NAME or a step_*.h5)", file));
+  }
+  const Checkpoint checkpoint = read_checkpoint(file);
+  run.name = run_or_checkpoint;
+  run.directory = fs::absolute(file).parent_path().parent_path();
+  run.step = checkpoint.step;
+  run.configuration = Configuration::from_text(checkpoint.config, file);
+  run.spec = data_spec_from_json(checkpoint.data_spec);
+  const ConfigReader root = run.configuration->root();
+  run.output = read_output(root.section("output"));
+  run.device = read_runtime(root.section("runtime"));
+  run.trainer = make_trainer(root, run.spec, checkpoint.seed, catalogue.trainers);
+  const auto widths = root.section("training").numbers("ema", std::vector<double>{});
+  std::vector<std::string> profiles = {"none"};
+  for (const double width : widths) profiles.push_back(ema_name(width));
+  run.ema = ema.empty() ? profiles[widths.empty() ? 0 : 1] : ema;
+  if (std::find(profiles.begin(), profiles.end(), run.ema) == profiles.end()) {
+    throw ConfigError(fmt::format("--ema {}: this run has no such profile (it has {})", ema,
+                                  fmt::join(profiles, ", ")));
+  }
+  load_for_inference(*run.trainer, checkpoint, run.ema, run.device);
+  return run;
+}
+
+void write_samples(const DataKind& kind, const Batch& samples, const DataSpec& spec,
+                   const std::string& path) {
+  const std::string beside = path + ".tmp";
+  try {
+    Hdf5File file = Hdf5File::create(beside);
+    kind.write(samples, spec, file);
+    file.close();
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(beside, ignored);
+    throw;
+  }
+  fs::rename(beside, path);
+}
+
+}  // namespace ornstein

@@ -1,0 +1,55 @@
+// The parts of a run that train, sample and evaluate build alike from a configuration.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "framework/checkpoint/checkpoint_file.h"
+#include "framework/data/sampler.h"
+#include "launch/commands.h"
+
+namespace ornstein {
+
+// `dataset` of the configuration, opened. A relative path is looked up from the working directory,
+// then in `beside`, the configuration's folder; patterns (data/*.h5) may match several files.
+struct OpenedData {
+  DataKind kind;
+  DataSource source;
+  Splits splits;
+  DataSpec spec;  // of the training rows
+};
+OpenedData open_data(const ConfigReader& dataset, const std::string& beside,
+                     const DatasetFactory& datasets);
+
+// The trainer that the configuration names; parameters drawn by `seed`.
+std::unique_ptr<Trainer> make_trainer(const ConfigReader& root, const DataSpec& spec, uint64_t seed,
+                                      const TrainerFactory& trainers);
+
+struct OutputSettings {
+  int64_t log_every = 0, sample_every = 0, sample_count = 0, sample_block = 0;
+};
+OutputSettings read_output(const ConfigReader& output);
+
+// Sets LibTorch's threads and returns the device. "auto" is the CPU in a build without CUDA.
+at::Device read_runtime(const ConfigReader& runtime);
+
+// RUN_OR_CHECKPOINT with its weights, for sample and evaluate.
+struct StoredRun {
+  std::string name, directory;  // directory: where the configuration would have lain
+  std::unique_ptr<Configuration> configuration;
+  DataSpec spec;
+  OutputSettings output;
+  at::Device device = at::kCPU;
+  std::unique_ptr<Trainer> trainer;
+  int64_t step = 0;
+  std::string ema;  // the profile that was loaded, or "none"
+};
+// `ema`: a width, "none", or empty for the first profile.
+StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
+                   const Catalogue& catalogue);
+
+// Samples to an HDF5 file of the data's schema, written beside and renamed.
+void write_samples(const DataKind& kind, const Batch& samples, const DataSpec& spec,
+                   const std::string& path);
+
+}  // namespace ornstein

@@ -1,0 +1,10 @@
+// Requests to stop: USR1, TERM and INT set a flag; a second one ends the process at once with exit
+// code 1.
+#pragma once
+
+namespace ornstein {
+
+void install_signal_handlers();  // first thing in main, before MPI_Init
+bool stop_requested();
+
+}  // namespace ornstein
