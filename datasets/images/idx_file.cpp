@@ -50,23 +50,34 @@ at::Tensor IdxFile::read(int64_t rows) {
   shape[0] = rows;
   at::Tensor result = at::empty(shape, at::kByte);
   read(result.mutable_data_ptr(), static_cast<size_t>(result.numel()));
+  read_ += rows;
+  if (read_ == shape_[0]) {
+    char next = 0;
+    const int got = gzread(stream_.get(), &next, 1);
+    if (got < 0) fail();
+    if (got > 0)
+      throw DataError(
+          fmt::format("{} is damaged (it goes on after its last row) fetch it again", path_));
+  }
   return result;
 }
 
 void IdxFile::read(void* bytes, size_t count) {
+  constexpr size_t kMost = size_t{1} << 26;  // gzread counts in int
   auto* target = static_cast<char*>(bytes);
   while (count > 0) {
-    const int got =
-        gzread(stream_.get(), target, static_cast<unsigned>(std::min<size_t>(count, 1 << 26)));
-    if (got <= 0) {
-      int code = 0;
-      const char* why = gzerror(stream_.get(), &code);
-      throw DataError(fmt::format("{} is damaged ({}) fetch it again", path_,
-                                  code == Z_OK ? "it ends too early" : why));
-    }
+    const int got = gzread(stream_.get(), target, static_cast<unsigned>(std::min(count, kMost)));
+    if (got <= 0) fail();
     target += got;
     count -= static_cast<size_t>(got);
   }
+}
+
+void IdxFile::fail() {
+  int code = Z_OK;
+  const std::string why = gzerror(stream_.get(), &code);
+  throw DataError(fmt::format("{} is damaged ({}) fetch it again", path_,
+                              code == Z_OK ? "it ends too early" : why));
 }
 
 }  // namespace ornstein::images

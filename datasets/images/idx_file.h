@@ -23,14 +23,18 @@ class IdxFile {
 
   const std::string& path() const { return path_; }
   const std::vector<int64_t>& shape() const { return shape_; }
-  at::Tensor read(int64_t rows);  // the next ones along dimension 0, uint8 [rows, ...]
+  // The next ones along dimension 0, uint8 [rows, ...]. With the last ones the file must end, and
+  // gzip's checksum hold.
+  at::Tensor read(int64_t rows);
 
  private:
   void read(void* bytes, size_t count);
+  [[noreturn]] void fail();
 
   std::string path_;
   std::shared_ptr<gzFile_s> stream_;
   std::vector<int64_t> shape_;
+  int64_t read_ = 0;  // rows
 };
 
 }  // namespace ornstein::images

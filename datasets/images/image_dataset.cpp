@@ -158,9 +158,7 @@ DataSource open_images(const std::vector<std::string>& files, int64_t memory) {
   const at::ScalarType type = parts[0].type;
 
   at::Tensor images, hashes = at::empty({rows}, at::kLong);
-  if (rows * parts[0].row_bytes() <= memory) {
-    images = at::empty(with_rows(spec.shape, rows), type);
-  }
+  if (rows * parts[0].row_bytes() <= memory) images = at::empty(with_rows(spec.shape, rows), type);
   for (const Part& part : parts) scan(part, hashes, images);
   if (images.defined()) parts.clear();
 

@@ -15,16 +15,29 @@ namespace {
 
 constexpr std::string_view kSynthetic = "synthetic:";
 
-DataSource open(const std::vector<std::string>& files, const ConfigReader& dataset) {
-  if (!files.at(0).starts_with(kSynthetic)) return open_files(files);
-  return open_twin(files[0].substr(kSynthetic.size()), dataset.integer("rows", kTwinRows, 6));
+bool any_twin(const std::vector<std::string>& sources) {
+  return std::any_of(sources.begin(), sources.end(),
+                     [](const std::string& source) { return source.starts_with(kSynthetic); });
 }
 
-void import_twin(const std::string& source, const std::string& output) {
-  const DataSource twin = open_twin(source.substr(kSynthetic.size()));
+// The NAME of the only source, synthetic:NAME.
+std::string twin_name(const std::vector<std::string>& sources) {
+  if (sources.size() > 1)
+    throw DataError(
+        fmt::format("{}: a twin stands alone (not beside other sources)", fmt::join(sources, " ")));
+  return sources[0].substr(kSynthetic.size());
+}
+
+DataSource open(const std::vector<std::string>& files, const ConfigReader& dataset) {
+  if (!any_twin(files)) return open_files(files);
+  return open_twin(twin_name(files), dataset.integer("rows", kTwinRows, 6));
+}
+
+void import_twin(const std::string& name, const std::string& output) {
+  const DataSource twin = open_twin(name);
   write_data_file(output, "points", [&](Hdf5File& file) {
     file.write_attribute("/", "space", "euclidean");
-    file.write_attribute("/", "source", source);
+    file.write_attribute("/", "source", fmt::format("{}{}", kSynthetic, name));
     file.write("/points", twin.all->rows(at::arange(twin.all->spec().rows)).x);
     file.write("/split", twin.split);
     file.write("/log_density", twin.log_density);
@@ -48,21 +61,15 @@ void import_tables(const std::vector<std::string>& sources, const std::string& o
   });
 }
 
-void import(const std::vector<std::string>& sources, const std::string& output,
-            const ImportOptions& options) {
+void import_sources(const std::vector<std::string>& sources, const std::string& output,
+                    const ImportOptions& options) {
   if (sources.empty())
     throw DataError(
         "no source to make points from (a table of numbers or synthetic:NAME is needed)");
   if (options.size != 0 || options.grey)
     throw DataError("points have no pixels (size and grey are for images) leave them out");
-  const bool any_twin = std::any_of(sources.begin(), sources.end(), [](const std::string& source) {
-    return source.starts_with(kSynthetic);
-  });
-  if (!any_twin) return import_tables(sources, output);
-  if (sources.size() > 1)
-    throw DataError(
-        fmt::format("{}: a twin stands alone (not beside other sources)", fmt::join(sources, " ")));
-  import_twin(sources[0], output);
+  if (any_twin(sources)) return import_twin(twin_name(sources), output);
+  import_tables(sources, output);
 }
 
 void write(const Batch& samples, const DataSpec& spec, Hdf5File& file) {
@@ -84,7 +91,7 @@ void register_with(DatasetFactory& factory) {
     kind.open = open;
     for (const Twin& twin : twins()) kind.twins.push_back(twin.name);
     kind.sources = "tables of numbers (csv, one point a line), or one synthetic:NAME";
-    kind.import = import;
+    kind.import = import_sources;
     kind.write = write;
     kind.draw = draw;
     return kind;

@@ -50,4 +50,11 @@ void throw_hdf5(const Hdf5Call& call, const std::string& why) {
                               why.empty() ? innermost_reason() : why, cure));
 }
 
+Hdf5Handle making_groups() {
+  Hdf5Lock lock;
+  Hdf5Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(list, 1);
+  return list;
+}
+
 }  // namespace ornstein

@@ -6,6 +6,7 @@
 
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace ornstein {
 
@@ -43,11 +44,12 @@ class Hdf5Handle {
  public:
   using Close = herr_t (*)(hid_t);
   Hdf5Handle(hid_t id, Close close) : id_(id), close_(close) {}
-  Hdf5Handle(const Hdf5Handle&) = delete;
-  Hdf5Handle& operator=(const Hdf5Handle&) = delete;
+  Hdf5Handle(Hdf5Handle&& other) noexcept
+      : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+  Hdf5Handle& operator=(Hdf5Handle&&) = delete;
   ~Hdf5Handle() {
     Hdf5Lock lock;
-    close_(id_);
+    if (id_ >= 0) close_(id_);
   }
   operator hid_t() const { return id_; }
 
@@ -55,5 +57,8 @@ class Hdf5Handle {
   hid_t id_;
   Close close_;
 };
+
+// A link creation list that makes the groups missing on the way.
+Hdf5Handle making_groups();
 
 }  // namespace ornstein

@@ -41,8 +41,8 @@ StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
   const bool edm = path_name == "edm";
   diffusion.prediction =
       prediction_from(trainer.choice("prediction", edm ? "edm" : "noise", prediction_names()));
-  const std::string sampler = trainer.choice("sampler", edm ? "heun" : "ancestral",
-                                             {"heun", "euler", "ddim", "ancestral"});
+  const std::string sampler =
+      trainer.choice("sampler", edm ? "heun" : "ancestral", {"heun", "euler", "ddim", "ancestral"});
   const auto variance = trainer.choice("variance", "large", {"large", "small"}) == "large"
                             ? ReverseVariance::large
                             : ReverseVariance::small;
@@ -57,17 +57,24 @@ StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
   diffusion.steps = trainer.integer("steps", 18, 1);
   diffusion.likelihood = {sigma_min, sigma_max, trainer.integer("nll_steps", 40, 1)};
 
-  const GaussianPath path =
-      edm ? edm_path(sigma_min, sigma_max) : path_name == "vp" ? vp_path() : ou_path();
+  const GaussianPath path = edm                 ? edm_path(sigma_min, sigma_max)
+                            : path_name == "vp" ? vp_path()
+                                                : ou_path();
   if (edm) {
-    diffusion.training_sigmas = [=](const at::Tensor& u) { return log_normal_sigmas(u, mean, std); };
+    diffusion.training_sigmas = [=](const at::Tensor& u) {
+      return log_normal_sigmas(u, mean, std);
+    };
   } else {
     const double power = path_name == "ou" ? 2 : 1;  // Guth et al. 2022 train uniformly in sqrt(t)
-    diffusion.training_sigmas = [=](const at::Tensor& u) { return path_sigmas(path, u.pow(power)); };
+    diffusion.training_sigmas = [=](const at::Tensor& u) {
+      return path_sigmas(path, u.pow(power));
+    };
   }
 
   if (grid == "karras") {
-    diffusion.sampling_sigmas = [=](int64_t n) { return karras_grid(n, sigma_min, sigma_max, rho); };
+    diffusion.sampling_sigmas = [=](int64_t n) {
+      return karras_grid(n, sigma_min, sigma_max, rho);
+    };
   } else if (grid == "uniform") {
     diffusion.sampling_sigmas = [=](int64_t n) { return uniform_time_grid(path, n); };
   } else {

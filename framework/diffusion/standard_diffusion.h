@@ -1,5 +1,6 @@
 // Diffusion of standardised data (variance 1 per dimension), as a `trainer` section describes it:
-// which noise levels are trained, what the network predicts, how samples and likelihoods come of it.
+// which noise levels are trained, what the network predicts, how samples and likelihoods come of
+// it.
 //
 //   key            default             meaning
 //   path           "edm"               or "vp", "ou": whose levels sigma/alpha are trained
@@ -40,8 +41,8 @@ struct StandardDiffusion {
   bool two_stage = false;  // the sampler is Heun's
   LikelihoodGrid likelihood;
 
-  // Denoising loss of each row (losses.h), [B], for rows first_row.. of a batch of global_rows, over
-  // which the noise levels are stratified: lowest noise first. x0 [B, ...] standardised.
+  // Denoising loss of each row (losses.h), [B], for rows first_row.. of a batch of global_rows,
+  // over which the noise levels are stratified: lowest noise first. x0 [B, ...] standardised.
   at::Tensor loss(const DiffusionNetwork& network, const at::Tensor& x0, int64_t first_row,
                   int64_t global_rows, at::Generator& generator) const;
 

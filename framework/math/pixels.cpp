@@ -7,8 +7,8 @@ at::Tensor ImageFrame::pad(const at::Tensor& x) const {
               height, ", ", width, "], not ", x.sizes());
   const int64_t rows = padded_height() - height, columns = padded_width() - width;
   if (rows == 0 && columns == 0) return x;
-  return at::constant_pad_nd(
-      x, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2}, background);
+  return at::constant_pad_nd(x, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2},
+                             background);
 }
 
 at::Tensor ImageFrame::cut(const at::Tensor& x) const {

@@ -21,7 +21,8 @@ struct ImageFrame {
   at::Tensor cut(const at::Tensor& x) const;  // its inverse
 
   // Nats [n] of padded and dequantised images -> bits a dimension of the images [n], an upper bound
-  // since the frame is paid for: (nll - D log kGreyLevel)/(d log 2), D and d with and without frame.
+  // since the frame is paid for: (nll - D log kGreyLevel)/(d log 2), D and d with and without
+  // frame.
   at::Tensor bits_per_dimension(const at::Tensor& nll, int64_t channels) const;
 };
 
@@ -31,9 +32,11 @@ inline constexpr double kGreyLevel = 2.0 / 255;
 // Where x [...] is not on a grey level (or beyond [-1, 1]): 1, else 0; x's type.
 at::Tensor off_grey_levels(const at::Tensor& x);
 
-// x plus uniform noise of one grey level's width where `grey` (a number of x's device) is 1, x itself
-// where it is 0. A density of the result then bounds the probability of the levels: by Jensen,
-//   -log P(x) <= E[-log p(x + noise)] - d log(kGreyLevel)      (Theis et al. 2016, arXiv:1511.01844)
+// x plus uniform noise of one grey level's width where `grey` (a number of x's device) is 1, x
+// itself where it is 0. A density of the result then bounds the probability of the levels: by
+// Jensen,
+//   -log P(x) <= E[-log p(x + noise)] - d log(kGreyLevel)      (Theis et al. 2016,
+//   arXiv:1511.01844)
 at::Tensor dequantise(const at::Tensor& x, const at::Tensor& grey, at::Generator& generator);
 
 // The variance of that noise: orthonormal transforms keep it.

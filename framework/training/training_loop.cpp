@@ -1,5 +1,7 @@
 #include "framework/training/training_loop.h"
 
+#include <ATen/autocast_mode.h>
+
 #include <chrono>
 
 #include "framework/base/errors.h"

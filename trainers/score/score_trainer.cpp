@@ -62,8 +62,8 @@ std::vector<NamedTensor> ScoreTrainer::state() {
 
 void ScoreTrainer::fit(const Dataset& train, const ParallelRows& rows) {
   const int64_t channels = spec_.shape.front();
-  const at::Tensor sums = rows.sum(
-      train.spec().rows, [&](int64_t first, int64_t count, at::Generator&) {
+  const at::Tensor sums =
+      rows.sum(train.spec().rows, [&](int64_t first, int64_t count, at::Generator&) {
         const at::Tensor x = rows_of(train, first, count).x;
         if (!images_) return power_sums(x);
         return at::cat({power_sums(frame_.pad(x)), power_sums(off_grey_levels(x))}, 1);
@@ -101,8 +101,8 @@ Batch ScoreTrainer::sample(const SampleRequest& request, at::Generator& generato
   shape.insert(shape.end(), spec_.shape.begin(), spec_.shape.end());
   if (images_) shape[2] = frame_.padded_height(), shape[3] = frame_.padded_width();
   const int64_t steps = request.steps > 0 ? request.steps : diffusion_.steps;
-  drawn.x = unstandardise(moments_,
-                          diffusion_.sample(conditioned(drawn), shape, steps, 1, generator));
+  drawn.x =
+      unstandardise(moments_, diffusion_.sample(conditioned(drawn), shape, steps, 1, generator));
   if (images_) drawn.x = frame_.cut(drawn.x).contiguous();
   if (images_ && grey_.item<double>() == 1) drawn.x.clamp_(-1, 1);
   return drawn;
@@ -119,17 +119,17 @@ std::vector<Figure> ScoreTrainer::evaluate(const EvaluationRequest& request,
         return diffusion_.loss(conditioned(batch), prepare(batch.x, generator), 0, count,
                                generator);
       });
-  const at::Tensor nlls = rows.collect(
-      nll_rows_ == 0 ? total : std::min(total, nll_rows_),
-      [&](int64_t first, int64_t count, at::Generator& generator) {
-        return nll(rows_of(request.held_out, first, count), generator);
-      });
+  const at::Tensor nlls =
+      rows.collect(nll_rows_ == 0 ? total : std::min(total, nll_rows_),
+                   [&](int64_t first, int64_t count, at::Generator& generator) {
+                     return nll(rows_of(request.held_out, first, count), generator);
+                   });
   std::vector<Figure> figures{mean_figure("denoising_loss", losses, "per dimension"),
                               mean_figure("nll", nlls, "nats")};
   if (images_ && grey_.item<double>() == 1)
-    figures.push_back(
-        mean_figure("nll_bits_per_dim", frame_.bits_per_dimension(nlls, spec_.shape.front()),
-                    "bits per dimension"));
+    figures.push_back(mean_figure("nll_bits_per_dim",
+                                  frame_.bits_per_dimension(nlls, spec_.shape.front()),
+                                  "bits per dimension"));
   return figures;
 }
 

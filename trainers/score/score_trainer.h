@@ -28,7 +28,8 @@ class ScoreTrainer final : public Trainer {
   std::vector<Figure> evaluate(const EvaluationRequest& request, const ParallelRows& rows) override;
 
  private:
-  at::Tensor prepare(const at::Tensor& x, at::Generator& generator) const;  // as the network sees it
+  at::Tensor prepare(const at::Tensor& x,
+                     at::Generator& generator) const;  // as the network sees it
   DiffusionNetwork conditioned(const Batch& given) const;
   at::Tensor nll(const Batch& batch, at::Generator& generator) const;  // [B] nats
   Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
