@@ -13,8 +13,6 @@
 #include "launch/mpi_session.h"
 #include "launch/versions.h"
 
-#include <H5public.h>
-
 namespace ornstein {
 namespace {
 
@@ -52,8 +50,6 @@ int doctor(const std::string& out, const MpiSession& session) {
   if (session.rank() != 0) return kDone;
 
   const char* yield = std::getenv("OMPI_MCA_mpi_yield_when_idle");
-  hbool_t thread_safe = false;
-  H5is_library_threadsafe(&thread_safe);
   fmt::print("launcher       {}, {} ranks\nversions       {}\n", launcher_name(), session.ranks(),
              versions().text());
   fmt::print("machine        {} {}, {} cores, {:.1f} GB\n", machine.sysname, machine.release,
@@ -64,7 +60,7 @@ int doctor(const std::string& out, const MpiSession& session) {
       "CUDA           none in this build; runtime.device auto means cpu\nNCCL           none in "
       "this build\n");
   fmt::print("HDF5           {}thread-safe; all calls here take turns\n",
-             thread_safe ? "" : "not ");
+             hdf5_is_thread_safe() ? "" : "not ");
   fmt::print(
       "idle ranks     {}\n",
       yield && std::string(yield) == "1"

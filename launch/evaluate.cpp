@@ -1,6 +1,6 @@
 // `ornstein evaluate`: figures on held-out rows, as a table and as JSON.
 #include "framework/base/errors.h"
-#include "framework/base/log.h"
+#include "framework/config/json_line.h"
 #include "framework/training/parallel_rows.h"
 #include "framework/training/run_directory.h"
 #include "launch/commands.h"
@@ -59,7 +59,7 @@ void print_table(const std::vector<Figure>& figures, const std::vector<Figure>& 
   }
 }
 
-JsonLine to_json(const std::vector<Figure>& figures) {
+JsonLine json_of(const std::vector<Figure>& figures) {
   JsonLine all;
   for (const auto& figure : figures) {
     all.add(figure.name, JsonLine()
@@ -105,8 +105,8 @@ int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
     std::fflush(stdout);
     if (options.out.empty()) return;
     JsonLine json;
-    json.add("figures", to_json(figures));
-    if (!others.empty()) json.add("other_figures", to_json(others));
+    json.add("figures", json_of(figures));
+    if (!others.empty()) json.add("other_figures", json_of(others));
     json.add("run", run.name)
         .add("step", run.step)
         .add("ema", run.ema)

@@ -55,7 +55,7 @@ OpenedData open_data(const ConfigReader& dataset, const std::string& beside,
   const std::string name = dataset.text("kind", std::nullopt);
   data.kind = datasets.make(name);
   const double validation_fraction = dataset.number("validation_fraction", 0.05, 0, 0.95);
-  data.source = data.kind->open(find_files(dataset.text_or_texts("path"), beside), dataset);
+  data.source = data.kind.open(find_files(dataset.text_or_texts("path"), beside), dataset);
   data.splits = split_rows(data.source, validation_fraction);
   if (!data.splits.train) throw DataError("the data holds no training rows (split 0)");
   data.spec = data.splits.train->spec();

@@ -20,6 +20,12 @@ JsonLine versions() {
       .add("hdf5", H5_VERS_INFO);
 }
 
+bool hdf5_is_thread_safe() {
+  hbool_t answer = false;
+  H5is_library_threadsafe(&answer);
+  return answer;
+}
+
 // In a batch script SLURM_PROCID is set without a step; inside mpirun it is set too, and wrong.
 std::string launcher_name() {
   if (std::getenv("OMPI_COMM_WORLD_RANK")) return "mpirun";

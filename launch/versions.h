@@ -8,6 +8,7 @@
 namespace ornstein {
 
 JsonLine versions();          // ornstein, libtorch, mpi, hdf5
+bool hdf5_is_thread_safe();   // as the library was built
 std::string launcher_name();  // "mpirun", "srun", "none"
 std::string utc_now();        // 2026-01-31T12:00:00Z
 
