@@ -80,18 +80,20 @@ at::Device read_runtime(const ConfigReader& runtime) {
   return device == "cuda" ? at::kCUDA : at::kCPU;
 }
 
+std::string checkpoint_file_of(const std::string& run_or_checkpoint) {
+  const fs::path path = run_or_checkpoint;
+  if (fs::is_directory(path)) {
+    return newest_checkpoint(fs::is_directory(path / "checkpoints") ? path / "checkpoints" : path);
+  }
+  if (fs::exists(path)) return path;
+  throw ConfigError(fmt::format("{}: no such run or checkpoint (give runs/NAME or a step_*.h5)",
+                                run_or_checkpoint));
+}
+
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
                    const Catalogue& catalogue) {
   StoredRun run;
-  std::string file = run_or_checkpoint;
-  if (fs::is_directory(file)) {
-    const std::string folder =
-        fs::is_directory(fs::path(file) / "checkpoints") ? file + "/checkpoints" : file;
-    file = newest_checkpoint(folder);
-  } else if (!fs::exists(file)) {
-    throw ConfigError(
-        fmt::format("{}: no such run or checkpoint (give runs/NAME or a step_*.h5)", file));
-  }
+  const std::string file = checkpoint_file_of(run_or_checkpoint);
   const Checkpoint checkpoint = read_checkpoint(file);
   run.name = run_or_checkpoint;
   run.directory = fs::absolute(file).parent_path().parent_path();

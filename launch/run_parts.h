@@ -33,6 +33,10 @@ OutputSettings read_output(const ConfigReader& output);
 // Sets LibTorch's threads and returns the device. "auto" is the CPU in a build without CUDA.
 at::Device read_runtime(const ConfigReader& runtime);
 
+// The file that RUN_OR_CHECKPOINT names: a run's newest good checkpoint, or the file itself.
+// ConfigError if there is none.
+std::string checkpoint_file_of(const std::string& run_or_checkpoint);
+
 // RUN_OR_CHECKPOINT with its weights, for sample and evaluate.
 struct StoredRun {
   std::string name, directory;  // directory: where the configuration would have lain

@@ -46,6 +46,7 @@ struct Plan {
   TrainingSettings training;
   CheckpointSettings checkpoint;
   OutputSettings output;
+  std::map<std::string, std::string> start_from;  // group -> run or checkpoint
   at::Device device = at::kCPU;
 };
 
@@ -64,6 +65,13 @@ Plan make_plan(const TrainOptions& options, const Catalogue& catalogue, int rank
   std::vector<std::string> names;
   for (const auto& group : plan.groups) names.push_back(group.name);
   plan.training = read_training_settings(root.section("training"), names);
+  const ConfigReader start_from = root.section("start_from");
+  for (const auto& group : start_from.keys()) {
+    if (std::find(names.begin(), names.end(), group) == names.end()) {
+      start_from.fail(group, "names no parameter group" + did_you_mean(group, names));
+    }
+    plan.start_from[group] = checkpoint_file_of(start_from.text(group, std::nullopt));
+  }
   plan.configuration->refuse_unknown_keys();
   require_a_shard_a_rank(plan.training, ranks);
   plan.resolved = plan.configuration->resolved();
@@ -115,7 +123,8 @@ void require_same_run(const std::string& stored, const std::string& now,
 // checkpoint to go on from.
 std::optional<Checkpoint> open_directory(RunDirectory& directory, CheckpointDirectory& checkpoints,
                                          const Plan& plan, const TrainOptions& options) {
-  const bool holds_run = directory.holds_run() || !checkpoints.fresh();
+  const bool holds_run =
+      directory.holds_run() || (fs::is_directory(directory.checkpoints()) && !checkpoints.fresh());
   if (holds_run && !options.resume && !options.overwrite) {
     throw ConfigError(fmt::format(
         "{}: already holds a run (nothing is overwritten unasked) add --resume to go on, "
@@ -314,6 +323,17 @@ class Run {
   }
 
  private:
+  // First values: those of fit(), or of other runs for the groups in `start_from`; the EMA begins
+  // there.
+  void start_groups() {
+    for (auto& flat : state_.groups) {
+      const auto found = plan_.start_from.find(flat->name);
+      if (found != plan_.start_from.end() && first_)
+        load_group(*flat, read_checkpoint(found->second));
+      flat->restart();
+    }
+  }
+
   void draw(EventFile* events) {
     const WithEma averaged(state_.groups, 0);
     const Batch samples =

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 // After <cstdio>, which they need.
 #include <jerror.h>
 #include <jpeglib.h>
@@ -61,11 +62,7 @@ class PngDecoder {
 
  private:
   void check(int done) {
-    if (!done) {
-      const std::string why = image_.message;
-      png_image_free(&image_);
-      fail(path_, why);
-    }
+    if (!done) fail(path_, image_.message);  // libpng has freed image_
   }
 
   std::string path_;

@@ -10,7 +10,7 @@
 //   checkerboard      uniform on eight unit squares of [-2, 2]^2; entropy log 8
 //
 // The density of a noisy curve is the integral of a Gaussian along it; here by Gauss-Legendre
-// quadrature fine enough to be exact to rounding.
+// quadrature, to a relative error below 1e-7.
 #pragma once
 
 #include <ATen/core/Generator.h>

@@ -16,7 +16,7 @@ uint64_t splitmix64(uint64_t x) {
 
 uint64_t random_key(Stream stream, std::initializer_list<uint64_t> numbers) {
   uint64_t key = splitmix64(static_cast<uint64_t>(stream) + 1);
-  for (uint64_t number : numbers) key = splitmix64(key ^ splitmix64(number));
+  for (uint64_t number : numbers) key = splitmix64(splitmix64(key) + number);
   return key;
 }
 

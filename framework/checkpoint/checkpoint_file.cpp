@@ -54,7 +54,7 @@ class StreamedHash {
   }
 
   StreamedHash& add(const DurableFile& file, uint64_t begin, uint64_t end) {
-    std::vector<char> buffer(size_t{1} << 20);
+    std::vector<char> buffer(std::min<uint64_t>(1 << 20, end - begin));
     while (begin < end) {
       const size_t size =
           file.read(buffer.data(), std::min<uint64_t>(buffer.size(), end - begin), begin);

@@ -47,4 +47,8 @@ class TrainingState {
 void load_for_inference(Trainer& trainer, const Checkpoint& checkpoint, const std::string& ema,
                         const at::Device& device);
 
+// Fills one group from another run's checkpoint: from its first EMA profile if it has one, else the
+// raw parameters.
+void load_group(FlatGroup& group, const Checkpoint& checkpoint);
+
 }  // namespace ornstein

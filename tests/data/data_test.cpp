@@ -71,7 +71,7 @@ TEST(Loader, EndsWhileItsQueueIsFull) {
 }
 
 TEST(Splits, FollowTheStoredColumn) {
-  const Splits splits = split_rows({numbers(4), at::tensor({0, 2, 1, 0}, at::kByte), "", {}}, 0.5);
+  const Splits splits = split_rows({numbers(4), at::tensor({0, 2, 1, 0}, at::kByte), {}, ""}, 0.5);
   EXPECT_EQ(splits.train->spec().rows, 2);
   EXPECT_EQ(splits.validation->rows(at::tensor({0})).x.item<float>(), 2);
   EXPECT_EQ(splits.test->rows(at::tensor({0})).x.item<float>(), 1);
@@ -80,12 +80,12 @@ TEST(Splits, FollowTheStoredColumn) {
 // Held-out rows are binomial: 4 standard deviations about the fraction. A row's side does not
 // depend on the others.
 TEST(Splits, HoldOutAFractionByRowNumber) {
-  const Splits small = split_rows({numbers(1000), {}, "", {}}, 0.1);
-  const Splits large = split_rows({numbers(10000), {}, "", {}}, 0.1);
+  const Splits small = split_rows({numbers(1000), {}, {}, ""}, 0.1);
+  const Splits large = split_rows({numbers(10000), {}, {}, ""}, 0.1);
   EXPECT_LT(std::abs(large.validation->spec().rows - 1000), 4 * std::sqrt(10000 * 0.1 * 0.9));
   EXPECT_TRUE(at::equal(small.validation_rows,
                         large.validation_rows.narrow(0, 0, small.validation_rows.numel())));
-  EXPECT_EQ(split_rows({numbers(10), {}, "", {}}, 0).validation, nullptr);
+  EXPECT_EQ(split_rows({numbers(10), {}, {}, ""}, 0).validation, nullptr);
 }
 
 TEST(DataSpec, SurvivesJson) {

@@ -6,7 +6,7 @@ import unittest
 import h5py
 import numpy as np
 
-from program import ENVIRONMENT, SMALL, SOURCE, Case, kill_hard, run, settings, start, wait_for
+from program import ENVIRONMENT, SMALL, SOURCE, Case, kill_hard, run, settings, start, text, wait_for
 
 
 class EveryConfiguration(Case):
@@ -34,7 +34,7 @@ class Sample(Case):
                 self.succeed("sample", name, "--count", count, "--out", f"{name}_{ranks}.h5", "--image", f"{name}.png",
                              "--seed", 3, ranks=ranks, folder=self.folder)
                 with h5py.File(self.folder / f"{name}_{ranks}.h5", "r") as file:
-                    self.assertEqual(file.attrs["kind"], name)
+                    self.assertEqual(text(file.attrs["kind"]), name)
                     drawn.append(file[key][()])
             self.assertEqual(drawn[0].shape, shape)
             self.assertEqual(drawn[0].dtype, np.float32)

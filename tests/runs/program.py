@@ -58,6 +58,11 @@ def wait_for(condition, seconds=60):
     return False
 
 
+def text(attribute):
+    """h5py gives the program's attributes, of fixed length, as bytes."""
+    return attribute.decode() if isinstance(attribute, bytes) else attribute
+
+
 def settings(values):
     return [part for key, value in values.items() for part in ("--set", f"{key}={json.dumps(value)}")]
 

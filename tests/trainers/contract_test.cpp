@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "framework/base/random.h"
+#include "framework/config/json_line.h"
 #include "framework/training/training_loop.h"
 #include "launch/commands.h"
 #include "tests/support/memory_dataset.h"

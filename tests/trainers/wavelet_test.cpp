@@ -92,7 +92,7 @@ TEST_P(WaveletPyramidOf, LogDeterminantIsThatOfTheWholeMap) {
         {bands[1].low.flatten(1), bands[1].details.flatten(1), bands[0].details.flatten(1)}, 1);
   };
   const at::Tensor matrix = flat(at::eye(64, at::kDouble)) - flat(at::zeros({1, 64}, at::kDouble));
-  EXPECT_NEAR(at::linalg_slogdet(matrix).logabsdet().item<double>(),
+  EXPECT_NEAR(std::get<1>(at::linalg_slogdet(matrix)).item<double>(),
               grey.log_det(grey.analyse(images)).item<double>(), 1e-9);
 }
 
