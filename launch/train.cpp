@@ -253,8 +253,7 @@ class Run {
       const at::NoGradGuard no_grad;
       plan_.trainer->fit(*plan_.data.splits.train,
                          make_parallel_rows(group_, plan_.training.seed, plan_.device));
-      for (auto& flat : state_.groups)
-        flat->restart();  // first values that fit() gave count for the EMA too
+      start_groups();
     }
     state_.broadcast(group_);
     return resumed;

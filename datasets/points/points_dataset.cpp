@@ -10,7 +10,24 @@
 namespace ornstein::points {
 namespace {
 
-constexpr int64_t kBlockBytes = int64_t{8} << 20;
+// Rows read and hashed at a time: at most 8 MB as float64.
+int64_t block_rows(int64_t dimensions) {
+  return std::max<int64_t>(1, (int64_t{1} << 20) / dimensions);
+}
+
+// Becomes the content hash.
+class Fingerprint {
+ public:
+  explicit Fingerprint(const DataSpec& spec)
+      : text_(fmt::format("{} {} {} {}", spec.kind, spec.space, spec.rows, spec.shape)) {}
+  void add(const at::Tensor& part) {
+    text_ += fmt::format(" {:016x}", part.defined() ? hash_of(part) : 0);
+  }
+  std::string hash() const { return fmt::format("{:016x}", hash_of(text_)); }
+
+ private:
+  std::string text_;
+};
 
 class InMemory final : public Dataset {
  public:
@@ -103,7 +120,7 @@ at::Tensor read_log_density(const Hdf5File& file, int64_t rows) {
 // Reads and checks all rows in blocks: `take` gets each, float32.
 void scan(const Hdf5File& file, const Shape& shape,
           const std::function<void(const at::Tensor& x)>& take) {
-  const int64_t block = std::max<int64_t>(1, kBlockBytes / (8 * shape.dimensions));
+  const int64_t block = block_rows(shape.dimensions);
   for (int64_t first = 0; first < shape.rows; first += block) {
     const at::Tensor x =
         file.read_rows("/points", first, std::min(block, shape.rows - first)).to(at::kFloat);
@@ -156,22 +173,21 @@ DataSource open_files(const std::vector<std::string>& files, int64_t held_in_mem
   source.log_density = concatenated(log_density, files, "log_density");
   const at::Tensor all_labels = concatenated(labels, files, "labels");
 
+  DataSpec spec{.kind = "points", .space = shapes[0].space, .rows = rows, .shape = {dimensions}};
+  if (all_labels.defined()) spec.classes = all_labels.max().item<int64_t>() + 1;
+  Fingerprint fingerprint(spec);
   const bool held = rows * dimensions * 4 <= held_in_memory;
-  at::Tensor all = held ? at::empty({rows, dimensions}) : at::Tensor();
+  const at::Tensor all = held ? at::empty({rows, dimensions}) : at::Tensor();
   int64_t row = 0;
-  std::string identity = fmt::format("points {} [{}, {}]", shapes[0].space, rows, dimensions);
   for (size_t i = 0; i < opened.size(); ++i)
     scan(opened[i], shapes[i], [&](const at::Tensor& x) {
-      identity += fmt::format(" {:016x}", hash_of(x));
+      fingerprint.add(x);
       if (held) all.narrow(0, row, x.size(0)).copy_(x);
       row += x.size(0);
     });
-  for (const at::Tensor& column : {all_labels, source.split})
-    identity += fmt::format(" {:016x}", column.defined() ? hash_of(column) : 0);
-  source.content_hash = fmt::format("{:016x}", hash_of(identity));
-
-  DataSpec spec{.kind = "points", .space = shapes[0].space, .rows = rows, .shape = {dimensions}};
-  if (all_labels.defined()) spec.classes = all_labels.max().item<int64_t>() + 1;
+  fingerprint.add(all_labels);
+  fingerprint.add(source.split);
+  source.content_hash = fingerprint.hash();
   if (held)
     source.all = std::make_shared<InMemory>(spec, all, all_labels);
   else
@@ -186,10 +202,14 @@ DataSource open_twin(const std::string& name, int64_t rows) {
   DataSource source;
   source.split = (at::arange(rows) >= rows * 5 / 6).to(at::kByte);
   source.log_density = twin.log_density(x.to(at::kDouble));
-  source.content_hash = fmt::format("{:016x}", hash_of(x));
-  source.all = std::make_shared<InMemory>(
-      DataSpec{.kind = "points", .space = "euclidean", .rows = rows, .shape = {x.size(1)}}, x,
-      at::Tensor());
+  const DataSpec spec{.kind = "points", .space = "euclidean", .rows = rows, .shape = {x.size(1)}};
+  const at::Tensor no_labels;
+  Fingerprint fingerprint(spec);
+  for (const at::Tensor& block : x.split(block_rows(x.size(1)))) fingerprint.add(block);
+  fingerprint.add(no_labels);
+  fingerprint.add(source.split);
+  source.content_hash = fingerprint.hash();
+  source.all = std::make_shared<InMemory>(spec, x, no_labels);
   return source;
 }
 

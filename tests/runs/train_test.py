@@ -142,6 +142,21 @@ class Resume(Case):
             self.assertEqual(code, 1, error)
 
 
+class Stages(Case):
+    def test_are_trained_one_by_one_and_joined_by_start_from(self):
+        config = "wavelet_fashion_mnist.json"
+        self.train(config, "low", **{"trainer.stages": ["low"]})
+        self.train(config, "details", ranks=2, **{"trainer.stages": ["detail_2", "detail_1"], "start_from.low": "low"})
+        low, details = (self.tensors(last_checkpoint(self.folder / name)) for name in ("low", "details"))
+        for name, tensor in details.items():
+            if name.startswith("trainer/low/"):
+                self.assertTrue(np.array_equal(tensor, low[name.replace("trainer/", "ema/0.1/")]), name)
+        for name, tensor in low.items():  # frozen stages stay as they were drawn
+            if name.startswith("ema/0.1/detail_"):
+                self.assertTrue(np.array_equal(tensor, low[name.replace("ema/0.1/", "trainer/")]), name)
+        self.succeed("sample", "details", "--count", 2, "--out", "joined.h5", folder=self.folder)
+
+
 class Stop(Case):
     def test_a_signal_to_mpirun_ends_in_a_checkpoint_and_exit_75(self):
         values = {"training.steps": 3000, "checkpoint.every": 100000, "output.log_every": 1}

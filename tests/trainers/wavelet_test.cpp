@@ -148,10 +148,28 @@ TEST(WaveletTrainer, TrainsTheChosenStagesAlone) {
   EXPECT_THROW(Fixture(data, {R"(trainer.stages=["detail_3"])"}), ConfigError);
 }
 
+TEST(StandardDiffusion, CallsTheNetworkAsOftenAsItSays) {
+  for (const char* sampler : {"heun", "euler", "ddim", "ancestral"}) {
+    const auto configuration =
+        Configuration::from_text("{}", "test", {std::string("trainer.sampler=") + sampler});
+    const StandardDiffusion diffusion =
+        read_standard_diffusion(configuration->root().section("trainer"), {"edm"});
+    int64_t calls = 0;
+    const auto network = [&](const at::Tensor& input, const at::Tensor&) {
+      ++calls;
+      return at::zeros_like(input);
+    };
+    auto generator = make_generator(1);
+    diffusion.sample(network, {2, 3}, 7, 1, generator);
+    EXPECT_EQ(calls, diffusion.evaluations(7)) << sampler;
+  }
+}
+
 // Row 2.6: N (L^2/4 + L^2/16 + low) of the ancestral sampler, 2N - 1 evaluations of Heun's.
 TEST(WaveletTrainer, NetworkPixelsAreThoseOfTheClosedForm) {
   const MemoryDataset data("images", smooth_images(8, 32));
-  const auto pixels = [&](const std::vector<std::string>& settings) {
+  const auto pixels = [&](std::vector<std::string> settings) {
+    settings.push_back("trainer.nll_rows=1");
     return figure(Fixture(data, settings).trainer->evaluate({data}, serial_rows()),
                   "network_pixels")
         .value;
@@ -163,15 +181,16 @@ TEST(WaveletTrainer, NetworkPixelsAreThoseOfTheClosedForm) {
 // F = 0 is the denoiser of N(0, 1) in every standardised band: samples have the bands' own
 // variances, so images have the training pixels' variance, whatever the wavelet.
 TEST(WaveletTrainer, UntrainedSamplesHaveTheMomentsOfTheTrainingSet) {
-  const MemoryDataset data("images", smooth_images(512, 16));
+  const MemoryDataset data("images", smooth_images(1024, 8));
   for (const char* name : {"haar", "db4"}) {
-    Fixture fixture(data, {std::string("trainer.wavelet=") + name, "trainer.steps=40"});
+    Fixture fixture(data, {std::string("trainer.wavelet=") + name, "trainer.steps=24"});
     auto generator = make_generator(9);
     const Moments drawn =
-        moments_from(power_sums(fixture.trainer->sample({0, 512, 0, {}}, generator).x));
-    const Moments real = moments_from(power_sums(data.rows(at::arange(512)).x));
-    EXPECT_LT((drawn.std / real.std - 1).abs().max().item<double>(), 0.05) << name;
-    EXPECT_LT(((drawn.mean - real.mean) / real.std).abs().max().item<double>(), 0.05) << name;
+        moments_from(power_sums(fixture.trainer->sample({0, 1024, 0, {}}, generator).x));
+    const Moments real = moments_from(power_sums(data.rows(at::arange(1024)).x));
+    // 4 standard errors: the low-pass alone makes 1024 values of a channel nearly independent.
+    EXPECT_LT((drawn.std / real.std - 1).abs().max().item<double>(), 0.1) << name;
+    EXPECT_LT(((drawn.mean - real.mean) / real.std).abs().max().item<double>(), 0.1) << name;
   }
 }
 
@@ -202,7 +221,8 @@ TEST(WaveletTrainer, DrawsImagesOfTheDatasSizeWithinTheGreyLevels) {
 
 TEST(WaveletTrainer, FramesImagesForTheDeepestNetwork) {
   const MemoryDataset data("images", smooth_images(8, 28));  // 28/4 = 7 is odd: a U-Net wants 8
-  Fixture fixture(data, {R"(network={"name": "unet", "block_out_channels": [8, 8],
+  Fixture fixture(data,
+                  {"trainer.nll_rows=1", R"(network={"name": "unet", "block_out_channels": [8, 8],
       "down_block_types": ["DownBlock2D", "DownBlock2D"], "add_attention": false})"});
   const auto figures = fixture.trainer->evaluate({data}, serial_rows());
   EXPECT_EQ(figure(figures, "network_pixels").value, 5 * (256 + 64 + 64));
@@ -211,8 +231,8 @@ TEST(WaveletTrainer, FramesImagesForTheDeepestNetwork) {
 // The joint density is the product of the stages' and of the Jacobian; at F = 0 each is N(0, 1) in
 // standardised bands. White levels have white bands: 8 bits and 0.2546 for the Gaussian.
 TEST(WaveletTrainer, UntrainedModelOfUniformLevelsPaysForTheGaussian) {
-  const MemoryDataset data = grey_images(64, 16);
-  Fixture fixture(data, {"trainer.nll_rows=64", "trainer.nll_steps=40"});
+  const MemoryDataset data = grey_images(32, 8);
+  Fixture fixture(data, {"trainer.nll_rows=32", "trainer.nll_steps=40"});
   const auto figures = fixture.trainer->evaluate({data}, serial_rows());
   EXPECT_NEAR(figure(figures, "nll_bits_per_dim").value, 8.2546, 0.03);
 }
