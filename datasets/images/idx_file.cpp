@@ -23,8 +23,11 @@ std::shared_ptr<gzFile_s> open_stream(const std::string& path) {
 bool is_idx_file(const std::string& path) {
   std::array<uint8_t, 4> magic{};
   const auto stream = open_stream(path);
-  return stream && gzread(stream.get(), magic.data(), 4) == 4 && magic[0] == 0 && magic[1] == 0 &&
-         magic[2] >= kUnsignedByte && magic[2] <= 0x0E && magic[3] >= 1 && magic[3] <= 4;
+  if (!stream) return false;
+  // No picture comes in a gzip stream: a damaged one is for IdxFile to name.
+  if (gzread(stream.get(), magic.data(), 4) != 4) return gzdirect(stream.get()) == 0;
+  return magic[0] == 0 && magic[1] == 0 && magic[2] >= kUnsignedByte && magic[2] <= 0x0E &&
+         magic[3] >= 1 && magic[3] <= 4;
 }
 
 IdxFile::IdxFile(const std::string& path) : path_(path), stream_(open_stream(path)) {
@@ -54,7 +57,9 @@ at::Tensor IdxFile::read(int64_t rows) {
   if (read_ == shape_[0]) {
     char next = 0;
     const int got = gzread(stream_.get(), &next, 1);
-    if (got < 0) fail();
+    int code = Z_OK;  // a gzip stream cut within its checksum reads as ended, with an error
+    gzerror(stream_.get(), &code);
+    if (got < 0 || code == Z_BUF_ERROR) fail();
     if (got > 0)
       throw DataError(
           fmt::format("{} is damaged (it goes on after its last row) fetch it again", path_));

@@ -35,6 +35,10 @@ std::string innermost_reason() {
 }  // namespace
 
 Hdf5Lock::Hdf5Lock() : guard_(library_mutex()) {
+  // The library's own clean-up at exit crashes on a file whose closing failed (a full disk); ours
+  // are closed by then.
+  static const herr_t kNoExitCleanup = H5dont_atexit();  // before any other call
+  static_cast<void>(kNoExitCleanup);
   thread_local const bool kSilenced = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
   static_cast<void>(kSilenced);
 }

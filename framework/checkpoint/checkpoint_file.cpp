@@ -97,10 +97,11 @@ uint64_t write_hdf5(const std::string& path, const Checkpoint& checkpoint) {
     file.allocate(name, tensor.scalar_type(), tensor.sizes().vec());
     file.write_attribute(name, "xxh3", hash_text(tensor));
   }
-  uint64_t first = std::numeric_limits<uint64_t>::max();  // as an offset of -1 reads
+  uint64_t first = std::numeric_limits<uint64_t>::max();
   for (const auto& [name, tensor] : checkpoint.tensors) {
     file.write_rows(name, 0, tensor);
-    first = std::min(first, static_cast<uint64_t>(file.offset(name)));
+    // An empty tensor has no place: the library answers -1 plus the user block.
+    if (tensor.numel() > 0) first = std::min(first, static_cast<uint64_t>(file.offset(name)));
   }
   file.close();
   return std::min<uint64_t>(first, std::filesystem::file_size(path));
@@ -159,7 +160,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     file.write(&block, sizeof block, 0);
     file.sync();
     rename_durably(partial.path, path);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     throw CheckpointError(fmt::format("checkpoint {} was not saved: {}", path, error.what()));
   }
 }
