@@ -11,6 +11,7 @@
 #include "framework/comm/abort_job.h"
 #include "framework/training/event_file.h"
 #include "framework/training/metrics_file.h"
+#include "framework/training/metrics_window.h"
 #include "framework/training/parallel_rows.h"
 #include "framework/training/progress.h"
 #include "framework/training/run_directory.h"
@@ -168,70 +169,6 @@ void write_provenance(const RunDirectory& directory, int ranks, int64_t step) {
                   .text());
 }
 
-// The mean over the steps since the last line of the log.
-class Window {
- public:
-  void add(const StepReport& report) {
-    seconds_["data"] += report.data_seconds;
-    seconds_["compute"] += report.compute_seconds;
-    seconds_["communicate"] += report.communicate_seconds;
-    seconds_["optimise"] += report.optimise_seconds;
-    if (report.skipped) {
-      ++skipped_;
-      return;
-    }
-    auto mean = [this](const std::string& name, double value) {
-      sums_[name].first += value;
-      ++sums_[name].second;
-    };
-    mean("loss", report.loss);
-    double squares = 0;
-    for (const auto& [group, norm] : report.grad_norms) {
-      squares += norm * norm;
-      if (report.grad_norms.size() > 1) mean("grad_norm_" + group, norm);
-    }
-    mean("grad_norm", std::sqrt(squares));
-    for (const auto& [term, value] : report.terms) mean(term, value);
-  }
-  void add_checkpoint_seconds(double seconds) { seconds_["checkpoint"] += seconds; }
-
-  // {"step":.., "samples":.., "loss":.., "grad_norm":.., "learning_rate":.., ...}, and the scalars
-  // for TensorBoard.
-  JsonLine line(const TrainingState& state, double samples_per_second,
-                std::map<std::string, double>& scalars) const {
-    JsonLine line;
-    line.add("step", state.step).add("samples", state.samples);
-    auto add = [&](const std::string& name, double value) {
-      line.add(name, value);
-      scalars[name] = value;
-    };
-    auto mean = [this](const std::string& name) {
-      const auto found = sums_.find(name);
-      return found == sums_.end() ? std::nan("")
-                                  : found->second.first / static_cast<double>(found->second.second);
-    };
-    for (const char* name : {"loss", "grad_norm"}) add(name, mean(name));
-    add("learning_rate", state.groups.empty() ? 0.0 : state.groups.front()->last_learning_rate);
-    add("samples_per_second", samples_per_second);
-    JsonLine seconds;
-    for (const char* name : {"data", "compute", "communicate", "optimise", "checkpoint"}) {
-      const auto found = seconds_.find(name);
-      seconds.add(name, found == seconds_.end() ? 0.0 : found->second);
-    }
-    line.add("seconds", seconds);
-    for (const auto& [name, sum] : sums_) {
-      if (name != "loss" && name != "grad_norm") add(name, mean(name));
-    }
-    if (skipped_ > 0) line.add("skipped_steps", skipped_);
-    return line;
-  }
-
- private:
-  std::map<std::string, std::pair<double, int64_t>> sums_;  // sum, count
-  std::map<std::string, double> seconds_;
-  int64_t skipped_ = 0;
-};
-
 class Run {
  public:
   Run(Plan& plan, RunDirectory& directory, CheckpointDirectory& checkpoints,
@@ -272,7 +209,7 @@ class Run {
       events.emplace(directory_.path(), state_.step);
     }
     Progress progress(state_.step, steps, plan_.training.global_batch);
-    Window window;
+    MetricsWindow window;
     auto logged = std::chrono::steady_clock::now();
     int64_t logged_step = state_.step;
     while (state_.step < steps) {

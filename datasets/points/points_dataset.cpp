@@ -127,10 +127,10 @@ void scan(const Hdf5File& file, const Shape& shape,
     for (const std::string& space : {std::string("euclidean"), shape.space}) {
       const int64_t row = first_row_off(space, x);
       if (row >= 0)
-        throw DataError(
-            fmt::format("{}: row {} of 'points' is not {} (its space is '{}') mend or "
-                        "drop the row",
-                        file.path(), first + row, description(space), shape.space));
+        throw DataError(fmt::format(
+            "{}: row {} of 'points' is off its space (every row must be {}: space '{}') "
+            "mend or drop the row",
+            file.path(), first + row, description(space), space));
     }
     take(x);
   }

@@ -16,7 +16,9 @@ struct Space {
 
 const std::map<std::string, Space>& spaces() {
   static const std::map<std::string, Space> all = {
-      {"euclidean", {"finite numbers", [](const at::Tensor& x) { return x.isfinite().all(1); }}},
+      {"euclidean",
+       {"finite in single precision, without NaN",
+        [](const at::Tensor& x) { return x.isfinite().all(1); }}},
       {"sphere",
        {"a unit vector",
         [](const at::Tensor& x) { return (x.norm(2, 1) - 1).abs() <= kTolerance; }}},
