@@ -1,4 +1,5 @@
-// The project's one precompiled header. Sources get it by force; headers include what they need by narrow includes.
+// The project's one precompiled header. Sources get it by force; headers include what they need by
+// narrow includes.
 #pragma once
 
 #include <fmt/format.h>

@@ -17,6 +17,11 @@ int data_import(const DataImportOptions& options, const Catalogue& catalogue) {
           fmt::format("{}: no such file or folder (a source of `data import`)", source));
     }
   }
+  if (!options.output.ends_with(".h5")) {
+    throw ConfigError(
+        fmt::format("{}: the last operand is the data file to make (its name must end in .h5)",
+                    options.output));
+  }
   const auto folder = std::filesystem::absolute(options.output).parent_path();
   if (!std::filesystem::is_directory(folder)) {
     throw DataError(fmt::format("{}: cannot be written (no folder {}) make it first",

@@ -1,5 +1,6 @@
 // `ornstein evaluate`: figures on held-out rows, as a table and as JSON.
 #include "framework/base/errors.h"
+#include "framework/comm/abort_job.h"
 #include "framework/config/json_line.h"
 #include "framework/training/parallel_rows.h"
 #include "framework/training/run_directory.h"
@@ -33,6 +34,18 @@ HeldOut held_out_rows(const OpenedData& data) {
   if (data.source.log_density.defined())
     held_out.log_density = data.source.log_density.index_select(0, chosen);
   return held_out;
+}
+
+void require_fitting_data(const DataSpec& data, const StoredRun& run) {
+  if (data.kind == run.spec.kind && data.space == run.spec.space && data.shape == run.spec.shape &&
+      (run.spec.classes == 0 || data.classes <= run.spec.classes)) {
+    return;
+  }
+  throw DataError(
+      fmt::format("the data's rows are {} {} of {} classes ({} was trained on {} {} of {}) give "
+                  "data of the same form",
+                  data.kind, fmt::join(data.shape, "x"), data.classes, run.name, run.spec.kind,
+                  fmt::join(run.spec.shape, "x"), run.spec.classes));
 }
 
 std::vector<Figure> figures_of(const StoredRun& run, const OpenedData& data,
@@ -78,25 +91,29 @@ int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
   OpenedData data;
   HeldOut held_out;
   session.together([&] {
+    if (!options.out.empty()) require_writable_folder(options.out);
     run = open_run(options.run, options.ema, catalogue);
     std::vector<std::string> settings;
     if (!options.data.empty()) settings.push_back("dataset.path=" + options.data);
     const auto configuration =
         Configuration::from_text(run.configuration->given(), run.name, settings);
     data = open_data(configuration->root().section("dataset"), run.directory, catalogue.datasets);
-    if (data.spec.shape != run.spec.shape || data.spec.kind != run.spec.kind) {
-      throw DataError(fmt::format("the data's rows are {} {} (the run's are {} {})", data.spec.kind,
-                                  fmt::join(data.spec.shape, "x"), run.spec.kind,
-                                  fmt::join(run.spec.shape, "x")));
+    require_fitting_data(data.spec, run);
+    if (!options.compare.empty()) {
+      other = open_run(options.compare, options.ema, catalogue);
+      require_fitting_data(data.spec, other);
     }
     held_out = held_out_rows(data);
-    if (!options.compare.empty()) other = open_run(options.compare, "", catalogue);
   });
   const ProcessGroup group = make_process_group(MPI_COMM_WORLD, run.device);
   constexpr uint64_t kSeed = 0;  // figures are the same at every call
-  const auto figures = figures_of(run, data, held_out, group, kSeed);
-  std::vector<Figure> others;
-  if (other.trainer) others = figures_of(other, data, held_out, group, kSeed);
+  std::vector<Figure> figures, others;
+  try {
+    figures = figures_of(run, data, held_out, group, kSeed);
+    if (other.trainer) others = figures_of(other, data, held_out, group, kSeed);
+  } catch (const std::exception& error) {
+    abort_job(error);  // others may be waiting in a collective
+  }
   session.together([&] {
     if (session.rank() != 0) return;
     fmt::print("{} at step {}, EMA {}, on {} rows of {}\n", run.name, run.step, run.ema,

@@ -1,4 +1,6 @@
 // `ornstein inspect`: what a checkpoint holds, and whether it is whole.
+#include <filesystem>
+
 #include "framework/base/errors.h"
 #include "framework/checkpoint/checkpoint_file.h"
 #include "launch/commands.h"
@@ -6,6 +8,8 @@
 namespace ornstein {
 
 int inspect(const std::string& path) {
+  if (!std::filesystem::exists(path))
+    throw ConfigError(path + ": no such checkpoint (give a step_*.h5)");
   const Checkpoint checkpoint = read_checkpoint(path);  // verifies
   fmt::print("{}: whole (checksum verified)\n\nprogress\n  step {}\n  samples {}\n  seed {}\n",
              path, checkpoint.step, checkpoint.samples, checkpoint.seed);

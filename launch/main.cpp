@@ -2,7 +2,6 @@
 
 #include "framework/base/errors.h"
 #include "framework/base/log.h"
-#include "framework/comm/abort_job.h"
 #include "launch/commands.h"
 #include "launch/mpi_session.h"
 #include "launch/options.h"
@@ -20,7 +19,7 @@ void keep_freed_memory() {
 }
 
 int report(const std::exception& error) {
-  ornstein::log_any_rank(error.what());
+  ornstein::log_any_rank(ornstein::message_of(error));
   return ornstein::exit_code_of(error);
 }
 
@@ -34,6 +33,7 @@ int main(int argc, char** argv) {
   try {
     const Command command = parse_command_line({argv + 1, argv + argc});
     const Catalogue catalogue;
+    if (!command.stops_on_request) restore_signal_handlers();
     if (!command.needs_mpi) return command.run(catalogue, nullptr);
     const MpiSession session(&argc, &argv);
     try {

@@ -57,10 +57,4 @@ void MpiSession::together(const std::function<void()>& work) const {
   throw Quiet{code};
 }
 
-int exit_code_of(const std::exception& error) {
-  const bool users =
-      dynamic_cast<const ConfigError*>(&error) || dynamic_cast<const DataError*>(&error);
-  return users ? kUserMistake : kFailed;
-}
-
 }  // namespace ornstein

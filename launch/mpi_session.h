@@ -29,7 +29,4 @@ class MpiSession {
   int rank_ = 0, ranks_ = 1;
 };
 
-// kUserMistake for ConfigError and DataError, else kFailed.
-int exit_code_of(const std::exception& error);
-
 }  // namespace ornstein

@@ -68,7 +68,7 @@ struct Parser {
   }
 };
 
-const Command kPrinted{false,
+const Command kPrinted{false, false,
                        [](const Catalogue&, const MpiSession*) { return static_cast<int>(kDone); }};
 
 Command parse_train(const Arguments& arguments) {
@@ -90,7 +90,7 @@ Command parse_train(const Arguments& arguments) {
       "print the resolved configuration, parameters and memory, and stop");
   po::variables_map values;
   if (!p.parse(arguments, values)) return kPrinted;
-  return {true, [o](const Catalogue& c, const MpiSession* s) { return train(o, c, *s); }};
+  return {true, true, [o](const Catalogue& c, const MpiSession* s) { return train(o, c, *s); }};
 }
 
 Command parse_sample(const Arguments& arguments) {
@@ -111,7 +111,7 @@ Command parse_sample(const Arguments& arguments) {
   if (o.seed < 0 || o.steps < 0) throw ConfigError("--seed and --steps must not be negative");
   if (o.out.empty() && o.image.empty())
     throw ConfigError("nothing to write (neither --out nor --image) give --out FILE.h5");
-  return {true, [o](const Catalogue& c, const MpiSession* s) { return sample(o, c, *s); }};
+  return {true, false, [o](const Catalogue& c, const MpiSession* s) { return sample(o, c, *s); }};
 }
 
 Command parse_evaluate(const Arguments& arguments) {
@@ -126,7 +126,7 @@ Command parse_evaluate(const Arguments& arguments) {
       "ema", po::value(&o.ema), "width of the EMA profile, or none (default: the first profile)");
   po::variables_map values;
   if (!p.parse(arguments, values)) return kPrinted;
-  return {true, [o](const Catalogue& c, const MpiSession* s) { return evaluate(o, c, *s); }};
+  return {true, false, [o](const Catalogue& c, const MpiSession* s) { return evaluate(o, c, *s); }};
 }
 
 std::string import_help(const Catalogue& catalogue) {
@@ -157,7 +157,7 @@ Command parse_data(Arguments arguments) {
     p.about = "Describes a data file, and checks it.";
     p.operand("FILE", 1, po::value(&operands)->required());
     if (!p.parse(arguments, values)) return kPrinted;
-    return {false, [operands](const Catalogue& c, const MpiSession*) {
+    return {false, false, [operands](const Catalogue& c, const MpiSession*) {
               return data_info(operands[0], c);
             }};
   }
@@ -173,8 +173,10 @@ Command parse_data(Arguments arguments) {
     throw ConfigError("data import needs KIND SOURCE... OUT.h5 see `ornstein data import --help`");
   o.kind = operands.front();
   o.output = operands.back();
+  if (o.import.size < 0)
+    throw ConfigError(fmt::format("--size {} (must not be negative)", o.import.size));
   o.sources.assign(operands.begin() + 1, operands.end() - 1);
-  return {false, [o](const Catalogue& c, const MpiSession*) { return data_import(o, c); }};
+  return {false, false, [o](const Catalogue& c, const MpiSession*) { return data_import(o, c); }};
 }
 
 Command parse_inspect(const Arguments& arguments) {
@@ -186,7 +188,7 @@ Command parse_inspect(const Arguments& arguments) {
   p.operand("CHECKPOINT", 1, po::value(&file)->required());
   po::variables_map values;
   if (!p.parse(arguments, values)) return kPrinted;
-  return {false, [file](const Catalogue&, const MpiSession*) { return inspect(file); }};
+  return {false, false, [file](const Catalogue&, const MpiSession*) { return inspect(file); }};
 }
 
 Command parse_list(const Arguments& arguments) {
@@ -197,7 +199,7 @@ Command parse_list(const Arguments& arguments) {
   p.operand("WHAT", 1, po::value(&what));
   po::variables_map values;
   if (!p.parse(arguments, values)) return kPrinted;
-  return {false, [what](const Catalogue& c, const MpiSession*) { return list(what, c); }};
+  return {false, false, [what](const Catalogue& c, const MpiSession*) { return list(what, c); }};
 }
 
 Command parse_doctor(const Arguments& arguments) {
@@ -210,7 +212,7 @@ Command parse_doctor(const Arguments& arguments) {
                           "whose file system to look at");
   po::variables_map values;
   if (!p.parse(arguments, values)) return kPrinted;
-  return {true, [out](const Catalogue&, const MpiSession* s) { return doctor(out, *s); }};
+  return {true, false, [out](const Catalogue&, const MpiSession* s) { return doctor(out, *s); }};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ class MpiSession;
 
 struct Command {
   bool needs_mpi = false;
+  bool stops_on_request = false;  // else a signal ends it at once
   std::function<int(const Catalogue&, const MpiSession*)>
       run;  // the session is null where MPI is not needed
 };

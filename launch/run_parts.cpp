@@ -57,8 +57,8 @@ OpenedData open_data(const ConfigReader& dataset, const std::string& beside,
   const double validation_fraction = dataset.number("validation_fraction", 0.05, 0, 0.95);
   data.source = data.kind.open(find_files(dataset.text_or_texts("path"), beside), dataset);
   data.splits = split_rows(data.source, validation_fraction);
-  if (!data.splits.train) throw DataError("the data holds no training rows (split 0)");
-  data.spec = data.splits.train->spec();
+  data.spec = data.source.all->spec();
+  data.spec.rows = data.splits.train ? data.splits.train->spec().rows : 0;
   data.spec.content_hash = data.source.content_hash;
   return data;
 }
@@ -114,6 +114,14 @@ StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
   }
   load_for_inference(*run.trainer, checkpoint, run.ema, run.device);
   return run;
+}
+
+void require_writable_folder(const std::string& file) {
+  const auto folder = fs::absolute(file).parent_path();
+  if (!fs::is_directory(folder)) {
+    throw ConfigError(
+        fmt::format("{}: cannot be written (no folder {}) make it first", file, folder.string()));
+  }
 }
 
 void write_samples(const DataKind& kind, const Batch& samples, const DataSpec& spec,

@@ -52,6 +52,9 @@ struct StoredRun {
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
                    const Catalogue& catalogue);
 
+// ConfigError unless the folder that `file` is to lie in is there.
+void require_writable_folder(const std::string& file);
+
 // Samples to an HDF5 file of the data's schema, written beside and renamed.
 void write_samples(const DataKind& kind, const Batch& samples, const DataSpec& spec,
                    const std::string& path);

@@ -1,25 +1,13 @@
 // `ornstein sample`.
-#include <filesystem>
-
 #include "framework/base/errors.h"
 #include "framework/base/log.h"
+#include "framework/comm/abort_job.h"
 #include "framework/training/sampling.h"
 #include "launch/commands.h"
 #include "launch/mpi_session.h"
 #include "launch/run_parts.h"
 
 namespace ornstein {
-namespace {
-
-void require_writable_folder(const std::string& file) {
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  if (!std::filesystem::is_directory(folder)) {
-    throw ConfigError(fmt::format("{}: cannot be written (no folder {})", file, folder.string()));
-  }
-}
-
-}  // namespace
-
 int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSession& session) {
   StoredRun run;
   DataKind kind;
@@ -36,7 +24,12 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
   const ProcessGroup group = make_process_group(MPI_COMM_WORLD, run.device);
   const SamplePlan plan{options.count, run.output.sample_block, static_cast<uint64_t>(options.seed),
                         options.steps};
-  const Batch samples = draw_samples(*run.trainer, plan, group, run.device);
+  Batch samples;
+  try {
+    samples = draw_samples(*run.trainer, plan, group, run.device);
+  } catch (const std::exception& error) {
+    abort_job(error);  // others may be waiting in a collective
+  }
   session.together([&] {
     if (session.rank() != 0) return;
     if (!options.out.empty()) write_samples(kind, samples, run.spec, options.out);

@@ -13,7 +13,8 @@ namespace {
 volatile sig_atomic_t requests = 0;
 
 void on_signal(int) {
-  if (++requests > 1) _exit(kFailed);
+  requests = requests + 1;
+  if (requests > 1) _exit(kFailed);
 }
 
 }  // namespace
@@ -23,6 +24,10 @@ void install_signal_handlers() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   for (const int number : {SIGUSR1, SIGTERM, SIGINT}) sigaction(number, &action, nullptr);
+}
+
+void restore_signal_handlers() {
+  for (const int number : {SIGUSR1, SIGTERM, SIGINT}) ::signal(number, SIG_DFL);
 }
 
 bool stop_requested() { return requests > 0; }

@@ -6,5 +6,6 @@ namespace ornstein {
 
 void install_signal_handlers();  // first thing in main, before MPI_Init
 bool stop_requested();
+void restore_signal_handlers();  // for commands that have nothing to save
 
 }  // namespace ornstein

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <set>
 
 #include "framework/base/errors.h"
 #include "framework/base/log.h"
@@ -48,6 +47,7 @@ struct Plan {
   CheckpointSettings checkpoint;
   OutputSettings output;
   std::map<std::string, std::string> start_from;  // group -> run or checkpoint
+  bool precision_is_set = false;                  // in the configuration or by --set
   at::Device device = at::kCPU;
 };
 
@@ -71,8 +71,9 @@ Plan make_plan(const TrainOptions& options, const Catalogue& catalogue, int rank
     if (std::find(names.begin(), names.end(), group) == names.end()) {
       start_from.fail(group, "names no parameter group" + did_you_mean(group, names));
     }
-    plan.start_from[group] = checkpoint_file_of(start_from.text(group, std::nullopt));
+    plan.start_from[group] = start_from.text(group, std::nullopt);
   }
+  plan.precision_is_set = root.section("training").has("precision");
   plan.configuration->refuse_unknown_keys();
   require_a_shard_a_rank(plan.training, ranks);
   plan.resolved = plan.configuration->resolved();
@@ -94,24 +95,20 @@ void print_plan(const Plan& plan) {
       static_cast<double>(parameters * 4) / 1e6);
 }
 
-// What a resumed run may change freely; `training.precision` too, when somebody asked for it.
-bool may_change(const std::string& key) {
-  static const std::set<std::string> keys = {"training.steps", "training.precision",
-                                             "dataset.path"};
-  if (keys.contains(key)) return true;
+// What a resumed run may change freely.
+bool may_change(const std::string& key, const Plan& plan) {
+  if (key == "training.precision") return plan.precision_is_set;
+  if (key == "training.steps" || key == "dataset.path") return true;
   for (const char* section : {"output.", "checkpoint.", "runtime."}) {
     if (key.starts_with(section)) return true;
   }
   return false;
 }
 
-void require_same_run(const std::string& stored, const std::string& now,
-                      const std::string& directory) {
+void require_same_run(const std::string& stored, const Plan& plan, const std::string& directory) {
   std::vector<std::string> differing;
-  for (const auto& key : differing_keys(stored, now)) {
-    if (!may_change(key)) differing.push_back(key);
-    if (key == "training.precision")
-      log_info("training.precision changed: from here on the run is no longer bit-equal");
+  for (const auto& key : differing_keys(stored, plan.resolved)) {
+    if (!may_change(key, plan)) differing.push_back(key);
   }
   if (differing.empty()) return;
   throw ConfigError(fmt::format(
@@ -120,26 +117,49 @@ void require_same_run(const std::string& stored, const std::string& now,
       directory, fmt::join(differing, ", ")));
 }
 
+// First values from other runs, tried before anything is written.
+void require_sources(const Plan& plan) {
+  for (const auto& group : plan.groups) {
+    const auto found = plan.start_from.find(group.name);
+    if (found == plan.start_from.end()) continue;
+    try {
+      load_group(group, read_checkpoint(checkpoint_file_of(found->second)));
+    } catch (const CheckpointError& error) {
+      throw ConfigError(fmt::format("start_from.{}: {} does not fit: {}", group.name, found->second,
+                                    error.what()));
+    }
+  }
+}
+
 // Rank 0: settles whether the run starts or goes on, and takes the directory. Returns the
 // checkpoint to go on from.
 std::optional<Checkpoint> open_directory(RunDirectory& directory, CheckpointDirectory& checkpoints,
                                          const Plan& plan, const TrainOptions& options) {
-  const bool holds_run =
-      directory.holds_run() || (fs::is_directory(directory.checkpoints()) && !checkpoints.fresh());
-  if (holds_run && !options.resume && !options.overwrite) {
+  const auto refuse_unasked = [&] {
+    const bool holds_run = directory.holds_run() ||
+                           (fs::is_directory(directory.checkpoints()) && !checkpoints.fresh());
+    if (!holds_run || options.resume || options.overwrite) return;
     throw ConfigError(fmt::format(
         "{}: already holds a run (nothing is overwritten unasked) add --resume to go on, "
         "--overwrite to begin anew, or choose another --out",
         directory.path()));
-  }
+  };
+  refuse_unasked();
   if (directory.holds_run() && options.resume) {
-    require_same_run(directory.read_config(), plan.resolved, directory.path());
+    require_same_run(directory.read_config(), plan, directory.path());
   }
+  if (!options.resume) require_sources(plan);
   directory.open_for_writing();
+  refuse_unasked();  // another run may have come and gone while this one waited for the lock
   if (options.overwrite) directory.remove_run();
   std::optional<Checkpoint> checkpoint;
   if (const auto newest = checkpoints.newest_good()) {
     checkpoint = read_checkpoint(*newest);
+    require_same_run(checkpoint->config, plan, directory.path());
+    if (text_in_json(checkpoint->config, "training.precision") !=
+        text_in_json(plan.resolved, "training.precision")) {
+      log_info("training.precision changed: from here on the run is no longer bit-equal");
+    }
     const std::string stored = data_spec_from_json(checkpoint->data_spec).content_hash;
     if (stored != plan.data.spec.content_hash) {
       throw ConfigError(fmt::format(
@@ -149,6 +169,7 @@ std::optional<Checkpoint> open_directory(RunDirectory& directory, CheckpointDire
     }
   }
   if (checkpoint && checkpoint->step >= plan.training.steps) return checkpoint;
+  if (!checkpoint && options.resume) require_sources(plan);
   directory.write_config(plan.resolved);
   return checkpoint;
 }
@@ -202,10 +223,9 @@ class Run {
     const int64_t steps = plan_.training.steps;
     TrainingLoop loop(*plan_.trainer, state_, plan_.data.splits.train, plan_.training, group_,
                       plan_.device);
-    std::optional<MetricsFile> metrics;
     std::optional<EventFile> events;
     if (first_) {
-      metrics.emplace(directory_.metrics(), state_.step);
+      metrics_.emplace(directory_.metrics(), state_.step);
       events.emplace(directory_.path(), state_.step);
     }
     Progress progress(state_.step, steps, plan_.training.global_batch);
@@ -213,33 +233,35 @@ class Run {
     auto logged = std::chrono::steady_clock::now();
     int64_t logged_step = state_.step;
     while (state_.step < steps) {
-      const StepReport report = loop.step(stop_requested());
+      const StepReport report = loop.step(stop_requested);
       window.add(report);
-      if (report.skipped)
+      if (report.skipped) {
+        progress.finish();
         log_info(
             fmt::format("step {} was skipped (the loss or a gradient is inf or NaN)", state_.step));
+      }
       if (first_) progress.show(state_.step, report.loss);
       const bool last = state_.step == steps || report.stop_requested;
-      const bool saves = last || state_.step % plan_.checkpoint.every == 0;
-      if (saves) window.add_checkpoint_seconds(save());
       if (first_ && (state_.step == steps || state_.step % plan_.output.log_every == 0)) {
         const auto now = std::chrono::steady_clock::now();
         const double rate =
             static_cast<double>((state_.step - logged_step) * plan_.training.global_batch) /
             std::chrono::duration<double>(now - logged).count();
         std::map<std::string, double> scalars;
-        metrics->write(window.line(state_, rate, scalars));
+        metrics_->write(window.line(state_.step, state_.samples, rate, scalars));
         events->scalars(state_.step, scalars);
         window = {};
         logged = now;
         logged_step = state_.step;
       }
+      // After the line of this step: a killed run that goes on from here has logged it.
+      if (last || state_.step % plan_.checkpoint.every == 0) window.add_checkpoint_seconds(save());
+      const bool ends = state_.step == steps;
       if (plan_.output.sample_every > 0 && plan_.output.sample_count > 0 &&
-          !report.stop_requested &&
-          (state_.step == steps || state_.step % plan_.output.sample_every == 0)) {
+          (ends || (!last && state_.step % plan_.output.sample_every == 0))) {
         draw(events ? &*events : nullptr);
       }
-      if (report.stop_requested && state_.step < steps) {
+      if (last && !ends) {
         progress.finish();
         log_info(fmt::format("stopped on request after step {}: start again with --resume",
                              state_.step));
@@ -254,6 +276,7 @@ class Run {
   double save() {
     const auto start = std::chrono::steady_clock::now();
     state_.require_equal_over_ranks(group_);
+    if (metrics_) metrics_->sync();
     if (first_) checkpoints_.write(state_.checkpoint(plan_.resolved, to_json(plan_.data.spec)));
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
@@ -265,7 +288,8 @@ class Run {
     for (auto& flat : state_.groups) {
       const auto found = plan_.start_from.find(flat->name);
       if (found != plan_.start_from.end() && first_)
-        load_group(*flat, read_checkpoint(found->second));
+        load_group({flat->name, flat->parameters},
+                   read_checkpoint(checkpoint_file_of(found->second)));
       flat->restart();
     }
   }
@@ -293,17 +317,20 @@ class Run {
   const ProcessGroup group_;
   TrainingState state_;
   const bool first_;
+  std::optional<MetricsFile> metrics_;  // rank 0
 };
 
 }  // namespace
 
 int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSession& session) {
   Plan plan;
+  ProcessGroup group;
   session.together([&] {
     if (options.resume && options.overwrite)
       throw ConfigError("--resume and --overwrite exclude each other: give one");
     plan = make_plan(options, catalogue, session.ranks());
   });
+  session.together([&] { group = make_process_group(MPI_COMM_WORLD, plan.device); });
   if (options.dry_run) {
     if (session.rank() == 0) print_plan(plan);
     return kDone;
@@ -313,10 +340,9 @@ int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSess
   RunDirectory directory(out);
   CheckpointDirectory checkpoints(directory.checkpoints(), plan.checkpoint.keep_last,
                                   plan.checkpoint.keep_every);
-  const ProcessGroup group = make_process_group(MPI_COMM_WORLD, plan.device);
   std::optional<Checkpoint> checkpoint;
   session.together([&] {
-    require_same(group, "the configuration", plan.resolved);
+    require_same(group, "the configuration", hash_of(plan.resolved));
     require_same(group, "the data", plan.data.spec.content_hash);
   });
   session.together([&] {

@@ -36,9 +36,9 @@ IdxFile::IdxFile(const std::string& path) : path_(path), stream_(open_stream(pat
   read(word.data(), 4);
   if (word[0] != 0 || word[1] != 0 || word[2] != kUnsignedByte)
     throw DataError(
-        fmt::format("{} is no IDX file of unsigned bytes (element type {:#04x} instead "
-                    "of 0x08) convert it to bytes",
-                    path, word[2]));
+        fmt::format("{} is no IDX file of unsigned bytes (it begins with {:02x}, not with 00 00 "
+                    "08) leave it out, or convert it",
+                    path, fmt::join(word, " ")));
   shape_.resize(word[3]);
   for (int64_t& size : shape_) {
     read(word.data(), 4);
@@ -56,10 +56,10 @@ at::Tensor IdxFile::read(int64_t rows) {
   read_ += rows;
   if (read_ == shape_[0]) {
     char next = 0;
+    int code = Z_OK;
     const int got = gzread(stream_.get(), &next, 1);
-    int code = Z_OK;  // a gzip stream cut within its checksum reads as ended, with an error
-    gzerror(stream_.get(), &code);
-    if (got < 0 || code == Z_BUF_ERROR) fail();
+    gzerror(stream_.get(), &code);  // gzread returns 0, too, where the checksum is cut off
+    if (code != Z_OK) fail();
     if (got > 0)
       throw DataError(
           fmt::format("{} is damaged (it goes on after its last row) fetch it again", path_));
@@ -80,9 +80,10 @@ void IdxFile::read(void* bytes, size_t count) {
 
 void IdxFile::fail() {
   int code = Z_OK;
-  const std::string why = gzerror(stream_.get(), &code);
-  throw DataError(fmt::format("{} is damaged ({}) fetch it again", path_,
-                              code == Z_OK ? "it ends too early" : why));
+  gzerror(stream_.get(), &code);
+  throw DataError(
+      fmt::format("{} is damaged ({}) fetch it again", path_,
+                  code == Z_DATA_ERROR ? "its compressed data is wrong" : "it ends too early"));
 }
 
 }  // namespace ornstein::images

@@ -14,7 +14,8 @@ struct gzFile_s;
 
 namespace ornstein::images {
 
-// Whether the file begins with an IDX magic number of any element type.
+// Whether the file begins with an IDX magic number of any element type, or is a gzip stream too
+// damaged to tell.
 bool is_idx_file(const std::string& path);
 
 class IdxFile {

@@ -30,4 +30,10 @@ struct CommError : Error {  // MPI, or ranks that disagree: exit code 1
 // The whole program's exit codes (design, section 1).
 enum ExitCode : int { kDone = 0, kFailed = 1, kUserMistake = 2, kStopped = 75 };
 
+// kUserMistake for ConfigError and DataError, else kFailed.
+ExitCode exit_code_of(const std::exception& error);
+
+// What an error says, in one line: without the backtrace that LibTorch adds to its own.
+std::string message_of(const std::exception& error);
+
 }  // namespace ornstein

@@ -1,7 +1,6 @@
 // A run's `checkpoints/`: step_00001000.h5 ..., `latest` (the newest one's name, advisory: nothing
-// here reads it), and
-// *.damaged, what was set aside. One writer; hidden ".*.partial" are what a killed writer left, and
-// count for nothing.
+// here reads it), and *.damaged, what was set aside. One writer; hidden ".*.partial" are what a
+// killed writer left, and count for nothing.
 #pragma once
 
 #include <cstdint>

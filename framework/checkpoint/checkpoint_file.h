@@ -2,9 +2,15 @@
 // read, behind a 512-byte user block. Numbers are little-endian, hashes in xxHash's canonical
 // (big-endian) form:
 //
-//   0  "ORNSTEIN"   8  format version u64   16  length of the file u64   24  end of the structure
-//   u64 32 xxh3-128 of bytes 512 up to the end of the structure   48  xxh3-128 of all bytes with
-//   this field zero   64  zeros
+// clang-format off
+//    0  "ORNSTEIN"
+//    8  format version, u64
+//   16  length of the file, u64
+//   24  end of the structure, u64
+//   32  xxh3-128 of bytes 512 up to the end of the structure
+//   48  xxh3-128 of all bytes with this field zero
+//   64  zeros
+// clang-format on
 //
 // The structure (all that is not tensor data) precedes the tensors' bytes and has a hash of its
 // own: a damaged file is handed to the HDF5 library, which does not survive every broken structure,

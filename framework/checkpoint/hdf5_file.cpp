@@ -296,7 +296,7 @@ void Hdf5File::write_rows(const std::string& name, int64_t first, const at::Tens
 int64_t Hdf5File::offset(const std::string& name) const {
   const Hdf5Handle data_set = open_data_set(id_, {Hdf5Call::kRead, path_, name});
   Hdf5Lock lock;
-  return static_cast<int64_t>(H5Dget_offset(data_set));  // HADDR_UNDEF is all ones
+  return H5Dget_storage_size(data_set) == 0 ? -1 : static_cast<int64_t>(H5Dget_offset(data_set));
 }
 
 }  // namespace ornstein

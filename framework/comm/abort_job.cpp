@@ -9,12 +9,8 @@
 
 namespace ornstein {
 
-void abort_job(const std::exception& error) {
-  const auto* from_torch = dynamic_cast<const c10::Error*>(&error);
-  log_any_rank(from_torch ? from_torch->what_without_backtrace() : error.what());
-  const bool mistake =
-      dynamic_cast<const ConfigError*>(&error) || dynamic_cast<const DataError*>(&error);
-  const int code = mistake ? kUserMistake : kFailed;
+void abort_job(const std::exception& error, ExitCode code) {
+  log_any_rank(message_of(error));
   int started = 0, ended = 0;
   MPI_Initialized(&started);
   MPI_Finalized(&ended);

@@ -134,7 +134,8 @@ std::string Configuration::resolved() const { return resolved_->dump(2) + "\n"; 
 
 std::vector<std::string> differing_keys(const std::string& a, const std::string& b) {
   std::set<std::string> keys;
-  collect_differences(Json::parse(a), Json::parse(b), "", keys);
+  collect_differences(parse(a, "the stored configuration"), parse(b, "the configuration"), "",
+                      keys);
   return {keys.begin(), keys.end()};
 }
 

@@ -73,7 +73,7 @@ EventFile::EventFile(const std::string& directory, int64_t step) {
   stream_.open(path, std::ios::binary);
   event(0, bytes_field(3, "brain.Event:2"));  // file_version
   // SessionLog START: TensorBoard drops the events of earlier files beyond this step.
-  if (step > 0) event(step + 1, bytes_field(7, integer_field(1, 1)));
+  event(step + 1, bytes_field(7, integer_field(1, 1)));
 }
 
 void EventFile::scalars(int64_t step, const std::map<std::string, double>& values) {

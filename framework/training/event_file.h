@@ -12,8 +12,7 @@ namespace ornstein {
 
 class EventFile {
  public:
-  // A new file in `directory`. A restart at `step` > 0 tells TensorBoard to forget what came after
-  // it.
+  // A new file in `directory`. Tells TensorBoard to forget what earlier files say beyond `step`.
   EventFile(const std::string& directory, int64_t step);
 
   void scalars(int64_t step, const std::map<std::string, double>& values);

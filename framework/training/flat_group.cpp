@@ -1,5 +1,7 @@
 #include "framework/training/flat_group.h"
 
+#include <set>
+
 #include "framework/training/ema.h"
 
 namespace ornstein {
@@ -16,10 +18,13 @@ FlatGroup::FlatGroup(const ParameterGroup& group, const GroupSettings& settings,
   const auto type = parameters[0].tensor.scalar_type();
   const int64_t step = kAlignment / static_cast<int64_t>(c10::elementSize(type));
   int64_t elements = 0;
+  std::set<const c10::TensorImpl*> seen;
   for (const auto& [parameter, tensor] : parameters) {
     TORCH_CHECK(tensor.scalar_type() == type && at::isFloatingType(type), "group '", name,
                 "': ", parameter, " is ", tensor.scalar_type(), ", the group is ", type,
                 " (one real type a group; complex weights as [..., 2])");
+    TORCH_CHECK(seen.insert(tensor.unsafeGetTensorImpl()).second, "group '", name, "': ", parameter,
+                " is there twice");
     offsets.push_back(elements);
     elements += (tensor.numel() + step - 1) / step * step;
   }

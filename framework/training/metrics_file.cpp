@@ -1,8 +1,11 @@
 #include "framework/training/metrics_file.h"
 
+#include <fcntl.h>
+
 #include <filesystem>
 #include <fstream>
 
+#include "framework/checkpoint/durable_file.h"
 #include "framework/training/run_directory.h"
 
 namespace ornstein {
@@ -20,5 +23,9 @@ MetricsFile::MetricsFile(std::string path, int64_t step) : path_(std::move(path)
 }
 
 void MetricsFile::write(const JsonLine& line) { append_line(path_, line.text()); }
+
+void MetricsFile::sync() const {
+  if (std::filesystem::exists(path_)) DurableFile(path_, O_RDWR).sync();
+}
 
 }  // namespace ornstein

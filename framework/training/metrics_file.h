@@ -15,6 +15,8 @@ class MetricsFile {
   // rename).
   MetricsFile(std::string path, int64_t step);
   void write(const JsonLine& line);
+  void sync()
+      const;  // on the disk when it returns: before a checkpoint, so that none outlives its log
 
  private:
   std::string path_;

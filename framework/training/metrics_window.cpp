@@ -15,6 +15,7 @@ void MetricsWindow::add(const StepReport& report) {
     sums_[name].first += value;
     ++sums_[name].second;
   };
+  learning_rate_ = report.learning_rate;
   add("loss", report.loss);
   double squares = 0;
   for (const auto& [group, norm] : report.grad_norms) {
@@ -25,16 +26,16 @@ void MetricsWindow::add(const StepReport& report) {
   for (const auto& [term, value] : report.terms) add(term, value);
 }
 
-JsonLine MetricsWindow::line(const TrainingState& state, double samples_per_second,
+JsonLine MetricsWindow::line(int64_t step, int64_t samples, double samples_per_second,
                              std::map<std::string, double>& scalars) const {
   JsonLine line;
-  line.add("step", state.step).add("samples", state.samples);
+  line.add("step", step).add("samples", samples);
   const auto add = [&](const std::string& name, double value) {
     line.add(name, value);
     scalars[name] = value;
   };
   for (const char* name : {"loss", "grad_norm"}) add(name, mean(name));
-  add("learning_rate", state.groups.empty() ? 0.0 : state.groups.front()->last_learning_rate);
+  add("learning_rate", learning_rate_);
   add("samples_per_second", samples_per_second);
   JsonLine seconds;
   for (const char* name : {"data", "compute", "communicate", "optimise", "checkpoint"}) {

@@ -16,7 +16,7 @@ class MetricsWindow {
   void add_checkpoint_seconds(double seconds) { seconds_["checkpoint"] += seconds; }
 
   // One line of metrics.jsonl (design, section 2); `scalars` receives the same for TensorBoard.
-  JsonLine line(const TrainingState& state, double samples_per_second,
+  JsonLine line(int64_t step, int64_t samples, double samples_per_second,
                 std::map<std::string, double>& scalars) const;
 
  private:
@@ -24,6 +24,7 @@ class MetricsWindow {
 
   std::map<std::string, std::pair<double, int64_t>> sums_;  // sum, count
   std::map<std::string, double> seconds_;
+  double learning_rate_ = 0;  // of the last step
   int64_t skipped_ = 0;
 };
 

@@ -50,10 +50,10 @@ ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const 
     return blocks;
   };
   // Every rank writes its blocks into zeros, and the sum over ranks puts all together: x + 0 = x
-  // exactly.
+  // exactly (-0 becomes 0 on any number of ranks).
   auto exchange = [=](const Blocks& blocks, at::Tensor whole, auto place) {
     for (size_t i = 0; i < blocks.numbers.size(); ++i)
-      place(whole, blocks.numbers[i], blocks.results[i]);
+      place(whole, blocks.numbers[i], blocks.results[i] + 0);
     all_reduce_sum(group, whole);
     return whole;
   };

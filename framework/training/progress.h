@@ -12,7 +12,6 @@ class Progress {
   Progress(int64_t first_step, int64_t steps, int64_t rows_a_step);
   void show(int64_t step, double loss);  // cheap: decides by the clock whether to print
   void finish();                         // ends the terminal's line
-  double samples_per_second() const { return rate_; }  // lately
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "framework/base/errors.h"
+#include "framework/checkpoint/durable_file.h"
 
 namespace ornstein {
 namespace {
@@ -63,6 +64,11 @@ void RunDirectory::open_for_writing(double wait_seconds) {
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::duration<double>(wait_seconds);
   while (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      throw ConfigError(
+          fmt::format("{}: cannot be locked ({}) mount it with flock, or choose another --out",
+                      path_, std::strerror(errno)));
+    }
     if (std::chrono::steady_clock::now() > deadline) {
       std::string writer = read_text(lock_file);
       if (!writer.empty() && writer.back() == '\n') writer.pop_back();
@@ -79,7 +85,7 @@ void RunDirectory::open_for_writing(double wait_seconds) {
 
 void RunDirectory::remove_run() {
   for (const char* name :
-       {"config.json", "metrics.jsonl", "provenance.jsonl", "checkpoints", "samples"}) {
+       {"checkpoints", "samples", "metrics.jsonl", "provenance.jsonl", "config.json"}) {
     fs::remove_all(path_ + "/" + name);
   }
   for (const auto& entry : fs::directory_iterator(path_)) {
@@ -98,22 +104,22 @@ std::string RunDirectory::read_config() const { return read_text(config()); }
 
 void write_text_by_rename(const std::string& path, const std::string& text) {
   const std::string beside = path + ".tmp";
-  std::ofstream stream(beside, std::ios::trunc);
-  stream << text << std::flush;
-  std::error_code error;
-  if (stream) fs::rename(beside, path, error);
-  if (!stream || error) {
-    fs::remove(beside, error);
-    throw ConfigError(
-        fmt::format("{}: cannot be written (no permission, or the disk is full)", path));
+  try {
+    DurableFile file(beside, O_WRONLY | O_CREAT | O_TRUNC);
+    file.write(text.data(), text.size(), 0);
+    file.sync();
+    rename_durably(beside, path);
+  } catch (const Error& error) {
+    std::error_code ignored;
+    fs::remove(beside, ignored);
+    throw ConfigError(fmt::format("{}: cannot be written: {}", path, error.what()));
   }
 }
 
 void append_line(const std::string& path, const std::string& line) {
-  std::ofstream stream(path, std::ios::app);
-  stream << line << '\n' << std::flush;
-  if (!stream)
-    throw Error(fmt::format("{}: cannot be written (no permission, or the disk is full)", path));
+  DurableFile file(path, O_RDWR | O_CREAT);
+  const std::string text = line + "\n";
+  file.write(text.data(), text.size(), file.size());
 }
 
 }  // namespace ornstein

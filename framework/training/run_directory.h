@@ -38,6 +38,7 @@ class RunDirectory {
 // Writes beside `path`, then renames: readers see the old or the new text, never half. ConfigError
 // if it cannot.
 void write_text_by_rename(const std::string& path, const std::string& text);
+// CheckpointError if it cannot be written.
 void append_line(const std::string& path, const std::string& line);
 
 }  // namespace ornstein

@@ -10,7 +10,7 @@ namespace ornstein {
 
 // A maker reads the sections it owns (`trainer`, `network`, more networks) from the root and draws
 // its parameters from LibTorch's default generator, which the caller has seeded. Trainers are made
-// on the CPU and moved by their own `device`.
+// on the CPU.
 using TrainerFactory = Factory<std::unique_ptr<Trainer>, const ConfigReader&, const DataSpec&>;
 
 }  // namespace ornstein

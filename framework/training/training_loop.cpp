@@ -119,13 +119,14 @@ TrainingLoop::TrainingLoop(Trainer& trainer, TrainingState& state,
       reducer_(group_, buffers_of(state)),
       loader_(train_, plan_, range_, state.step, device) {}
 
-StepReport TrainingLoop::step(bool stop_here) {
+StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
   StepReport report;
   Stopwatch watch;
   const auto number = static_cast<uint64_t>(state_.step);
-  const std::vector<bool> trained = begin(
-      {state_.step, 0, plan_.shards(),
-       make_generator(random_key(Stream::kStep, {settings_.seed, number}), device_), *train_});
+  const uint64_t step_key = random_key(Stream::kStep, {settings_.seed, number});
+  seed_default_generators(step_key, device_);
+  const std::vector<bool> trained =
+      begin({state_.step, 0, plan_.shards(), make_generator(step_key, device_), *train_});
 
   Totals totals;
   for (int64_t shard = range_.first; shard < range_.end; ++shard) {
@@ -153,7 +154,7 @@ StepReport TrainingLoop::step(bool stop_here) {
     squares += norm * norm;
   }
   totals.bad = std::isfinite(squares) && std::isfinite(totals.loss) ? 0 : 1;
-  totals.stop = stop_here ? 1 : 0;
+  totals.stop = stop_here() ? 1 : 0;
   totals.reduce(group_);
   watch.add_to(report.communicate_seconds);
 
@@ -170,6 +171,8 @@ StepReport TrainingLoop::step(bool stop_here) {
     const double clip = settings_.of(group.name).gradient_clip;
     if (!report.skipped)
       group.update((clip > 0 && norm > clip ? clip / norm : 1.0) / totals.weight);
+    if (report.grad_norms.begin()->first == group.name)
+      report.learning_rate = group.last_learning_rate;
   }
   ++state_.step;
   state_.samples += plan_.global_batch;
@@ -201,6 +204,7 @@ std::vector<bool> TrainingLoop::begin(const Step& step) {
     group.gradients.zero_();
     if (update.restart) group.restart();
   }
+  if (update.restart) state_.broadcast(group_);
   return trained;
 }
 

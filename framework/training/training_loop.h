@@ -2,6 +2,7 @@
 // `TrainingLoop::step`, which reads top to bottom (framework/README.md walks through it).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -16,6 +17,7 @@ struct StepReport {
   double loss = 0;                           // sum over all shards of all ranks / weight
   std::map<std::string, double> terms;       // the same of each Term
   std::map<std::string, double> grad_norms;  // by trained group, before clipping
+  double learning_rate = 0;                  // of the first, by name, of the trained groups
   bool skipped = false;                      // a non-finite loss or gradient: nothing was updated
   bool stop_requested = false;               // on any rank
   double data_seconds = 0, compute_seconds = 0, communicate_seconds = 0, optimise_seconds = 0;
@@ -30,9 +32,10 @@ class TrainingLoop final {
   TrainingLoop(Trainer& trainer, TrainingState& state, std::shared_ptr<const Dataset> train,
                const TrainingSettings& settings, ProcessGroup group, const at::Device& device);
 
-  // One step on all ranks. `stop_here`: this rank was asked to stop; the answer travels with the
-  // step's one small reduction. Throws Error after `max_skipped` non-finite steps in a row.
-  StepReport step(bool stop_here);
+  // One step on all ranks. `stop_here` says whether this rank was asked to stop; the answer travels
+  // with the step's one small reduction. Throws Error after `max_skipped` non-finite steps in a
+  // row.
+  StepReport step(const std::function<bool()>& stop_here);
 
  private:
   std::vector<bool> begin(const Step& step);  // which groups train; freezes the rest

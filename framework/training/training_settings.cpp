@@ -1,5 +1,7 @@
 #include "framework/training/training_settings.h"
 
+#include <set>
+
 #include "framework/config/did_you_mean.h"
 
 namespace ornstein {
@@ -45,6 +47,9 @@ TrainingSettings read_training_settings(const ConfigReader& training,
     // et al. 2023, eq. 126).
     if (!(width > 0 && width < 0.28))
       training.fail("ema", fmt::format("holds {} (widths lie in (0, 0.28))", width));
+  }
+  if (std::set<double>(settings.ema.begin(), settings.ema.end()).size() != settings.ema.size()) {
+    training.fail("ema", "names a width twice");
   }
   settings.common = read_group(training, {1e-3, 100, 0, 1.0, 0.9, 0.999, 1e-8, 0.0});
   const ConfigReader groups = training.section("groups");

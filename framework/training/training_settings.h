@@ -19,16 +19,19 @@ struct GroupSettings {
   double beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0;  // AdamW
 };
 
-// | key           | default      | meaning | | steps         | 1000         | updates of the whole
-// run                                           | | global_batch  | 64           | rows a step,
-// over all ranks                                        | | micro_batch   | 0            | rows of
-// a virtual shard; 0: global_batch / 4 if 4 divides it, else global_batch | | seed          | 0 | |
-// | precision     | "fp32"       | or "bf16": autocast of the loss; parameters stay fp32 | |
-// max_skipped   | 10           | consecutive non-finite steps until the run fails | | ema | [0.1,
-// 0.05]  | relative widths of power-function profiles (Karras et al. 2023)    | | learning_rate,
-// warmup_steps, decay_start, gradient_clip | 1e-3, 100, 0, 1 | see GroupSettings    | | beta1,
-// beta2, epsilon, weight_decay | 0.9, 0.999, 1e-8, 0 | AdamW                                | |
-// groups        | {}           | {"name": {the group's own values of the last two rows}} |
+// clang-format off
+// | key           | default      | meaning                                                          |
+// | steps         | 1000         | updates of the whole run                                         |
+// | global_batch  | 64           | rows a step, over all ranks                                      |
+// | micro_batch   | a quarter of global_batch if 4 divides it, else all | rows of a virtual shard   |
+// | seed          | 0            |                                                                  |
+// | precision     | "fp32"       | or "bf16": autocast of the loss; parameters stay fp32            |
+// | max_skipped   | 10           | non-finite steps in a row until the run fails                    |
+// | ema           | [0.1, 0.05]  | relative widths of power-function profiles (Karras et al. 2023)  |
+// | groups        | {}           | {"name": {the group's own values of the keys below}}             |
+// | learning_rate, warmup_steps, decay_start, gradient_clip | 1e-3, 100, 0, 1 | see GroupSettings   |
+// | beta1, beta2, epsilon, weight_decay | 0.9, 0.999, 1e-8, 0 | AdamW                               |
+// clang-format on
 struct TrainingSettings {
   int64_t steps = 0, global_batch = 0, micro_batch = 0;
   uint64_t seed = 0;

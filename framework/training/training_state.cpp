@@ -159,13 +159,13 @@ void load_for_inference(Trainer& trainer, const Checkpoint& checkpoint, const st
   }
 }
 
-void load_group(FlatGroup& group, const Checkpoint& checkpoint) {
+void load_group(const ParameterGroup& group, const Checkpoint& checkpoint) {
   const Stored stored(checkpoint);
   const auto widths = Configuration::from_text(checkpoint.config, "checkpoint")
                           ->root()
                           .section("training")
                           .numbers("ema", std::vector<double>{});
-  for (auto& [name, tensor] : group.parameters) {
+  for (const auto& [name, tensor] : group.parameters) {
     stored.copy_into(widths.empty() ? parameter_path(group.name, name)
                                     : ema_path(ema_name(widths[0]), group.name, name),
                      tensor);

@@ -49,6 +49,6 @@ void load_for_inference(Trainer& trainer, const Checkpoint& checkpoint, const st
 
 // Fills one group from another run's checkpoint: from its first EMA profile if it has one, else the
 // raw parameters.
-void load_group(FlatGroup& group, const Checkpoint& checkpoint);
+void load_group(const ParameterGroup& group, const Checkpoint& checkpoint);
 
 }  // namespace ornstein

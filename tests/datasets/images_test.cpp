@@ -3,9 +3,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 // After <cstdio>, which it needs.
@@ -285,6 +285,8 @@ TEST_F(ImagesTest, WrongIdxFilesAreRefusedAndLeaveNothing) {
     file.put('\x55');  // in gzip's checksum
   }
   refuse({flipped}, {flipped, "damaged"});
+  std::ofstream(path("real-idx1"), std::ios::binary) << std::string{0, 0, 13, 1, 0, 0, 0, 0};
+  refuse({path("real-idx1")}, {path("real-idx1"), "00 00 0d 01"});
   const std::string long_file = idx("long-images-idx3-ubyte", images);
   std::ofstream(long_file, std::ios::app) << 'x';
   refuse({long_file}, {long_file, "after its last row"});
@@ -301,9 +303,9 @@ TEST_F(ImagesTest, FashionMnistImportsWhole) {
   const std::string folder = "/usr/share/datasets/fashion-mnist";
   if (!fs::exists(folder))
     GTEST_SKIP() << "no " << folder << ": install dataset-fashion-mnist to test its import";
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // the processor's time: a busy machine is no fault
   import_images({folder}, path("out.h5"), {});
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC);
   const DataSource source = open_images({path("out.h5")});
   EXPECT_EQ(source.all->spec().rows, 70000);
   EXPECT_EQ(source.all->spec().classes, 10);

@@ -44,7 +44,12 @@ def start(*arguments, ranks=1, folder=None):
 
 def kill_hard(process):
     """SIGKILL to the launcher and every rank, as a node that dies."""
-    os.killpg(process.pid, signal.SIGKILL)
+    for pid in filter(str.isdigit, os.listdir("/proc")):  # mpirun gives each rank a process group of its own
+        try:
+            if os.getsid(int(pid)) == process.pid:
+                os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
     process.wait()
     process.stderr.close()
 

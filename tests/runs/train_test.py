@@ -159,7 +159,7 @@ class Stages(Case):
 
 class Stop(Case):
     def test_a_signal_to_mpirun_ends_in_a_checkpoint_and_exit_75(self):
-        values = {"training.steps": 3000, "checkpoint.every": 100000, "output.log_every": 1}
+        values = {"training.steps": 3000, "checkpoint.every": 100000, "output.log_every": 10}
         arguments = ["train", SOURCE / "configs/score_points.json", "--out", "stopped", "--resume",
                      *settings({**SMALL["score_points.json"], **values})]
         process = start(*arguments, ranks=2, folder=self.folder)

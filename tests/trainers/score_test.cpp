@@ -178,7 +178,7 @@ TEST(ScoreTrainer, LearnsAGaussianToItsEntropy) {
 }
 
 TEST(ScoreTrainer, LikelihoodIsOfTheDatasOwnUnits) {
-  const at::Tensor x = correlated_gaussian(500, 2), scale = at::tensor({3.0f, 0.25f});
+  const at::Tensor x = correlated_gaussian(100, 2), scale = at::tensor({3.0f, 0.25f});
   const MemoryDataset data("points", x), scaled("points", x * scale);
   Fixture one(kPoints, data), other(kPoints, scaled);
   const double nll = figure(one.trainer->evaluate({data}, serial_rows()), "nll").value;
@@ -188,7 +188,7 @@ TEST(ScoreTrainer, LikelihoodIsOfTheDatasOwnUnits) {
 
 TEST(ScoreTrainer, UntrainedModelOfPointsIsAStandardNormalInStandardisedUnits) {
   // F = 0 makes D = y/(1 + sigma^2), the denoiser of N(0, 1) data: the model is N(mean, std^2).
-  const at::Tensor x = correlated_gaussian(500, 2);
+  const at::Tensor x = correlated_gaussian(100, 2);
   const MemoryDataset data("points", x);
   Fixture fixture(kPoints, data);
   const double nll = figure(fixture.trainer->evaluate({data}, serial_rows()), "nll").value;
@@ -220,16 +220,18 @@ TEST(ScoreTrainer, ReportsBitsOnlyForGreyLevels) {
     EXPECT_NE(f.name, "nll_bits_per_dim");
 }
 
-// Uniform levels have 8 bits; the model before training, a Gaussian of their variance, pays
-// log2 sqrt(2 pi e/12) = 0.2546 bits more.
-TEST(ScoreTrainer, UntrainedModelOfUniformLevelsPaysForTheGaussian) {
-  const MemoryDataset data = grey_images(64, 16);
+// Before training the model is a Gaussian of the pixels' variance, levels' width included: on its
+// own training set it pays that Gaussian's entropy.
+TEST(ScoreTrainer, UntrainedModelOfGreyLevelsPaysTheGaussiansEntropy) {
+  const MemoryDataset data = grey_images(8, 8);
   const auto configuration =
-      Configuration::from_text(kImages, "test", {"trainer.nll_rows=64", "trainer.nll_steps=40"});
+      Configuration::from_text(kImages, "test", {"trainer.nll_rows=8", "trainer.nll_steps=40"});
   ScoreTrainer trainer(configuration->root(), data.spec());
   trainer.fit(data, serial_rows());
   const double bits = figure(trainer.evaluate({data}, serial_rows()), "nll_bits_per_dim").value;
-  EXPECT_NEAR(bits, 8.2546, 0.03);
+  const at::Tensor x = data.rows(at::arange(8)).x.to(at::kDouble);
+  const double variance = x.var(/*unbiased=*/false).item<double>() + kDequantisationVariance;
+  EXPECT_NEAR(bits, std::log2(2 * M_PI * M_E * variance) / 2 - std::log2(kGreyLevel), 0.02);
 }
 
 TEST(ScoreTrainer, PassesLabelsToTheNetwork) {

@@ -65,7 +65,7 @@ struct Session {
   }
 
   Checkpoint run(int64_t steps) {
-    for (int64_t i = 0; i < steps; ++i) last = loop->step(false);
+    for (int64_t i = 0; i < steps; ++i) last = loop->step([] { return false; });
     Checkpoint checkpoint = state.checkpoint("{}", "{}");
     for (auto& [name, tensor] : checkpoint.tensors) tensor = tensor.clone();
     return checkpoint;
@@ -196,8 +196,8 @@ TEST(TrainingLoop, TakesOneAskedRankForAll) {
   int world = 1;
   MPI_Comm_size(MPI_COMM_WORLD, &world);
   Session session(&test::make_alternating_trainer, group_of(world));
-  EXPECT_FALSE(session.loop->step(false).stop_requested);
-  EXPECT_TRUE(session.loop->step(rank(session.group) == world - 1).stop_requested);
+  EXPECT_FALSE(session.loop->step([] { return false; }).stop_requested);
+  EXPECT_TRUE(session.loop->step([&] { return rank(session.group) == world - 1; }).stop_requested);
 }
 
 // The loss is infinite on one shard of one step.
