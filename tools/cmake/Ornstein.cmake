@@ -20,7 +20,7 @@ if(ORNSTEIN_CCACHE)
 endif()
 
 # The one precompiled header: LibTorch, c10d, fmt and the standard library.
-file(WRITE "${PROJECT_BINARY_DIR}/precompiled.cpp" "// holds the precompiled header\n")
+file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/precompiled.cpp" CONTENT "// holds the precompiled header\n")
 add_library(ornstein_precompiled STATIC "${PROJECT_BINARY_DIR}/precompiled.cpp")
 target_link_libraries(ornstein_precompiled PUBLIC ornstein_flags)
 target_precompile_headers(ornstein_precompiled PRIVATE "${PROJECT_SOURCE_DIR}/framework/precompiled.h")
