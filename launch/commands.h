@@ -52,7 +52,7 @@ struct DataImportOptions {
 int data_import(const DataImportOptions& options, const Catalogue& catalogue);
 int data_info(const std::string& file, const Catalogue& catalogue);
 
-int inspect(const std::string& checkpoint);
+int inspect(const std::string& run_or_checkpoint);
 int list(const std::string& what,
          const Catalogue& catalogue);  // "trainers", "datasets", "networks", "" for all
 int doctor(const std::string& out, const MpiSession& session);

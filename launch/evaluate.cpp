@@ -91,7 +91,7 @@ int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
   OpenedData data;
   HeldOut held_out;
   session.together([&] {
-    if (!options.out.empty()) require_writable_folder(options.out);
+    if (!options.out.empty()) require_writable(options.out, ".json");
     run = open_run(options.run, options.ema, catalogue);
     std::vector<std::string> settings;
     if (!options.data.empty()) settings.push_back("dataset.path=" + options.data);

@@ -1,15 +1,13 @@
 // `ornstein inspect`: what a checkpoint holds, and whether it is whole.
-#include <filesystem>
-
 #include "framework/base/errors.h"
 #include "framework/checkpoint/checkpoint_file.h"
 #include "launch/commands.h"
+#include "launch/run_parts.h"
 
 namespace ornstein {
 
-int inspect(const std::string& path) {
-  if (!std::filesystem::exists(path))
-    throw ConfigError(path + ": no such checkpoint (give a step_*.h5)");
+int inspect(const std::string& run_or_checkpoint) {
+  const std::string path = checkpoint_file_of(run_or_checkpoint);
   const Checkpoint checkpoint = read_checkpoint(path);  // verifies
   fmt::print("{}: whole (checksum verified)\n\nprogress\n  step {}\n  samples {}\n  seed {}\n",
              path, checkpoint.step, checkpoint.samples, checkpoint.seed);

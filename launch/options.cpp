@@ -182,7 +182,7 @@ Command parse_data(Arguments arguments) {
 Command parse_inspect(const Arguments& arguments) {
   std::string file;
   Parser p;
-  p.usage = "inspect CHECKPOINT";
+  p.usage = "inspect RUN_OR_CHECKPOINT";
   p.about =
       "Lists tensors, progress and configuration; verifies the checksum (exit code 1 if damaged).";
   p.operand("CHECKPOINT", 1, po::value(&file)->required());

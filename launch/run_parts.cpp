@@ -1,8 +1,11 @@
 #include "launch/run_parts.h"
 
 #include <glob.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "framework/base/errors.h"
 #include "framework/base/random.h"
@@ -82,11 +85,15 @@ at::Device read_runtime(const ConfigReader& runtime) {
 
 std::string checkpoint_file_of(const std::string& run_or_checkpoint) {
   const fs::path path = run_or_checkpoint;
-  if (fs::is_directory(path)) {
-    return newest_checkpoint(fs::is_directory(path / "checkpoints") ? path / "checkpoints" : path);
-  }
-  if (fs::exists(path)) return path;
-  throw ConfigError(fmt::format("{}: no such run or checkpoint (give runs/NAME or a step_*.h5)",
+  std::error_code ignored;
+  if (fs::is_directory(path / "checkpoints", ignored))
+    return newest_checkpoint(path / "checkpoints");
+  // A damaged checkpoint may have lost its first bytes, but not its name.
+  std::string magic(8, '\0');
+  if (std::ifstream(path, std::ios::binary).read(magic.data(), 8); magic == "ORNSTEIN") return path;
+  if (fs::is_regular_file(path, ignored) && path.filename().string().starts_with("step_"))
+    return path;
+  throw ConfigError(fmt::format("{}: no run and no checkpoint (give runs/NAME or a step_*.h5)",
                                 run_or_checkpoint));
 }
 
@@ -116,11 +123,15 @@ StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
   return run;
 }
 
-void require_writable_folder(const std::string& file) {
-  const auto folder = fs::absolute(file).parent_path();
-  if (!fs::is_directory(folder)) {
-    throw ConfigError(
-        fmt::format("{}: cannot be written (no folder {}) make it first", file, folder.string()));
+void require_writable(const std::string& file, const std::string& suffix) {
+  if (!file.ends_with(suffix)) {
+    throw ConfigError(fmt::format(
+        "{}: its name must end in {} (so that nothing else is overwritten)", file, suffix));
+  }
+  const std::string folder = fs::absolute(file).parent_path();
+  if (::access(folder.c_str(), W_OK) != 0) {
+    throw ConfigError(fmt::format("{}: cannot be written ({}: {}) choose another place", file,
+                                  folder, std::strerror(errno)));
   }
 }
 

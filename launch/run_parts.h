@@ -52,8 +52,8 @@ struct StoredRun {
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
                    const Catalogue& catalogue);
 
-// ConfigError unless the folder that `file` is to lie in is there.
-void require_writable_folder(const std::string& file);
+// ConfigError unless `file` ends in `suffix` and can lie in its folder.
+void require_writable(const std::string& file, const std::string& suffix);
 
 // Samples to an HDF5 file of the data's schema, written beside and renamed.
 void write_samples(const DataKind& kind, const Batch& samples, const DataSpec& spec,

@@ -12,9 +12,8 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
   StoredRun run;
   DataKind kind;
   session.together([&] {
-    for (const auto& file : {options.out, options.image}) {
-      if (!file.empty()) require_writable_folder(file);
-    }
+    if (!options.out.empty()) require_writable(options.out, ".h5");
+    if (!options.image.empty()) require_writable(options.image, ".png");
     run = open_run(options.run, options.ema, catalogue);
     kind = catalogue.datasets.make(run.spec.kind);
     if (!options.image.empty() && !kind.draw) {

@@ -61,7 +61,13 @@ Plan make_plan(const TrainOptions& options, const Catalogue& catalogue, int rank
   plan.data = open_data(root.section("dataset"), fs::path(options.config).parent_path(),
                         catalogue.datasets);
   const auto seed = static_cast<uint64_t>(root.section("training").integer("seed", 0, 0));
-  plan.trainer = make_trainer(root, plan.data.spec, seed, catalogue.trainers);
+  try {
+    plan.trainer = make_trainer(root, plan.data.spec, seed, catalogue.trainers);
+  } catch (
+      const c10::Error& error) {  // sizes that LibTorch refuses, or that do not fit into memory
+    throw ConfigError(fmt::format("{}: trainer or network cannot be made ({}) look at their sizes",
+                                  options.config, message_of(error)));
+  }
   plan.groups = plan.trainer->parameters();
   std::vector<std::string> names;
   for (const auto& group : plan.groups) names.push_back(group.name);
@@ -136,8 +142,10 @@ void require_sources(const Plan& plan) {
 std::optional<Checkpoint> open_directory(RunDirectory& directory, CheckpointDirectory& checkpoints,
                                          const Plan& plan, const TrainOptions& options) {
   const auto refuse_unasked = [&] {
-    const bool holds_run = directory.holds_run() ||
-                           (fs::is_directory(directory.checkpoints()) && !checkpoints.fresh());
+    std::error_code ignored;
+    const bool holds_run =
+        directory.holds_run() ||
+        (fs::is_directory(directory.checkpoints(), ignored) && !checkpoints.fresh());
     if (!holds_run || options.resume || options.overwrite) return;
     throw ConfigError(fmt::format(
         "{}: already holds a run (nothing is overwritten unasked) add --resume to go on, "

@@ -21,7 +21,18 @@ std::string joined(const std::vector<std::string>& path, std::string_view key) {
 
 Json parse(const std::string& text, const std::string& name) {
   try {
-    Json json = Json::parse(text, nullptr, true, /*ignore_comments=*/false);
+    std::vector<std::set<std::string>> keys;  // of the objects that are open
+    const auto refuse_twins = [&](int, Json::parse_event_t event, Json& parsed) {
+      if (event == Json::parse_event_t::object_start) keys.emplace_back();
+      if (event == Json::parse_event_t::object_end) keys.pop_back();
+      if (event == Json::parse_event_t::key &&
+          !keys.back().insert(parsed.get<std::string>()).second) {
+        throw ConfigError(fmt::format("{}: key {} is there twice (one would be lost) take one out",
+                                      name, parsed.dump()));
+      }
+      return true;
+    };
+    Json json = Json::parse(text, refuse_twins, true, /*ignore_comments=*/false);
     if (!json.is_object())
       throw ConfigError(name + ": not a JSON object (a configuration is {...})");
     return json;
@@ -237,7 +248,11 @@ std::vector<std::string> ConfigReader::texts(
 
 std::vector<std::string> ConfigReader::text_or_texts(std::string_view key) const {
   const Json* value = find(key);
-  if (value != nullptr && value->is_array()) return texts(key, std::nullopt);
+  if (value != nullptr && value->is_array()) {
+    auto list = texts(key, std::nullopt);
+    if (list.empty()) fail(key, "is an empty list (a run needs one) name a file");
+    return list;
+  }
   return {text(key, std::nullopt)};
 }
 

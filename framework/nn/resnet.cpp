@@ -48,8 +48,12 @@ class Resnet : public torch::nn::Module {
 }  // namespace
 
 Network make_resnet(const ConfigReader& section, const NetworkShape& shape) {
-  TORCH_CHECK(shape.input.size() == 3, "a resnet works on images, rows of shape [C, H, W], not [",
-              fmt::format("{}", fmt::join(shape.input, ", ")), "]");
+  if (shape.input.size() != 3) {
+    section.fail(
+        "name",
+        fmt::format("is resnet, which works on images (rows are [{}], not [C, H, W]) choose mlp",
+                    fmt::join(shape.input, ", ")));
+  }
   const int64_t channels = section.integer("channels", 48, 1);
   const int64_t blocks = section.integer("blocks", 4, 1);
   BlockOptions options;

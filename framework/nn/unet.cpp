@@ -79,8 +79,12 @@ at::Tensor Unet::forward(const at::Tensor& x, const at::Tensor& t, const at::Ten
 }  // namespace
 
 Network make_unet(const ConfigReader& section, const NetworkShape& shape) {
-  TORCH_CHECK(shape.input.size() == 3, "a U-Net works on images, rows of shape [C, H, W], not [",
-              fmt::format("{}", fmt::join(shape.input, ", ")), "]");
+  if (shape.input.size() != 3) {
+    section.fail(
+        "name",
+        fmt::format("is unet, which works on images (rows are [{}], not [C, H, W]) choose mlp",
+                    fmt::join(shape.input, ", ")));
+  }
   auto unet = std::make_shared<Unet>(read_unet_options(section), shape);
   return {unet,
           [unet](const at::Tensor& x, const at::Tensor& t, const Batch& given) {

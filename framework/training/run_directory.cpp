@@ -44,7 +44,10 @@ std::string RunDirectory::sample(int64_t step, const std::string& suffix) const 
   return fmt::format("{}/samples/step_{:08d}{}", path_, step, suffix);
 }
 
-bool RunDirectory::holds_run() const { return fs::exists(config()); }
+bool RunDirectory::holds_run() const {
+  std::error_code ignored;  // a folder that cannot be entered: open_for_writing says so
+  return fs::exists(config(), ignored);
+}
 
 void RunDirectory::open_for_writing(double wait_seconds) {
   std::error_code error;

@@ -87,8 +87,8 @@ class Talk(Case):
         self.assertIn("/trainer/network/", out)
         damaged = bytearray(path.read_bytes())
         damaged[len(damaged) // 2] ^= 16
-        (self.folder / "damaged.h5").write_bytes(damaged)
-        self.assertEqual(run("inspect", self.folder / "damaged.h5")[0], 1)
+        (self.folder / "step_damaged.h5").write_bytes(damaged)
+        self.assertEqual(run("inspect", self.folder / "step_damaged.h5")[0], 1)
 
     def test_doctor_counts_the_ranks(self):
         out, _ = self.succeed("doctor", ranks=2)
@@ -150,7 +150,12 @@ class BadInput(Case):
         self.refuse_training({"training.micro_batch": 7}, "must divide")
         self.refuse_training({"training.micro_batch": 32}, "2 ranks for 1 shards", ranks=2)
         self.refuse_training({"training.groups": {"netwrok": {}}}, "did you mean 'network'")
-        self.refuse_training({"runtime.device": "cuda"}, "CUDA")
+        self.refuse_training({"runtime.device": "cuda"}, "CUDA", ranks=2)
+        self.refuse_training({"network": {"name": "unet"}}, "network.name")
+        self.refuse_training({"network.width": 10**12}, "cannot be made", ranks=2)
+        self.refuse_training({"dataset.path": []}, "dataset.path")
+        (self.folder / "twice.json").write_text('{"trainer": {"name": "score"}, "trainer": {"name": "wavelet"}}')
+        self.refuse("train", "twice.json", "--out", "bad", says="twice")
         (self.folder / "torn.json").write_text('{"dataset": ')
         self.refuse("train", "torn.json", "--out", "bad", says="no valid JSON")
 
@@ -178,6 +183,10 @@ class BadInput(Case):
         self.refuse_training({}, "file/run", out="file/run")
         self.train("score_points.json", "there")
         self.refuse_training({}, "already holds a run", out="there", ranks=2)
+        self.refuse("sample", "there", "--count", 3, "--out", "there/config.json", says="must end in .h5")
+        self.refuse("sample", "there", "--count", 3, "--out", "nowhere/x.h5", says="nowhere")
+        self.refuse("sample", "images.h5", "--count", 3, "--out", "x.h5", says="no checkpoint")
+        self.refuse("inspect", "file", says="no checkpoint")
 
     def test_a_second_writer(self):
         values = {**SMALL["score_points.json"], "training.steps": 1000000}
