@@ -10,8 +10,7 @@
 #include "framework/base/errors.h"
 #include "framework/base/random.h"
 #include "framework/checkpoint/checkpoint_directory.h"
-#include "framework/checkpoint/hdf5_file.h"
-#include "framework/training/ema.h"
+#include "framework/data/data_file.h"
 #include "framework/training/training_state.h"
 
 namespace ornstein {
@@ -111,10 +110,9 @@ StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
   run.output = read_output(root.section("output"));
   run.device = read_runtime(root.section("runtime"));
   run.trainer = make_trainer(root, run.spec, checkpoint.seed, catalogue.trainers);
-  const auto widths = root.section("training").numbers("ema", std::vector<double>{});
-  std::vector<std::string> profiles = {"none"};
-  for (const double width : widths) profiles.push_back(ema_name(width));
-  run.ema = ema.empty() ? profiles[widths.empty() ? 0 : 1] : ema;
+  auto profiles = ema_profiles_of(checkpoint);
+  profiles.push_back("none");
+  run.ema = ema.empty() ? profiles.front() : ema;
   if (std::find(profiles.begin(), profiles.end(), run.ema) == profiles.end()) {
     throw ConfigError(fmt::format("--ema {}: this run has no such profile (it has {})", ema,
                                   fmt::join(profiles, ", ")));
@@ -137,17 +135,7 @@ void require_writable(const std::string& file, const std::string& suffix) {
 
 void write_samples(const DataKind& kind, const Batch& samples, const DataSpec& spec,
                    const std::string& path) {
-  const std::string beside = path + ".tmp";
-  try {
-    Hdf5File file = Hdf5File::create(beside);
-    kind.write(samples, spec, file);
-    file.close();
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(beside, ignored);
-    throw;
-  }
-  fs::rename(beside, path);
+  write_data_file(path, spec.kind, [&](Hdf5File& file) { kind.write(samples, spec, file); });
 }
 
 }  // namespace ornstein

@@ -8,6 +8,7 @@
 #include "launch/run_parts.h"
 
 namespace ornstein {
+
 int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSession& session) {
   StoredRun run;
   DataKind kind;

@@ -1,10 +1,9 @@
 // `ornstein train`: wires the parts, in order.
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
 
 #include "framework/base/errors.h"
+#include "framework/base/host_name.h"
 #include "framework/base/log.h"
 #include "framework/checkpoint/checkpoint_directory.h"
 #include "framework/comm/abort_job.h"
@@ -183,13 +182,11 @@ std::optional<Checkpoint> open_directory(RunDirectory& directory, CheckpointDire
 }
 
 void write_provenance(const RunDirectory& directory, int ranks, int64_t step) {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
   const char* restarts = std::getenv("SLURM_RESTART_COUNT");
   append_line(directory.provenance(),
               JsonLine()
                   .add("time", utc_now())
-                  .add("host", host)
+                  .add("host", host_name())
                   .add("launcher", launcher_name())
                   .add("ranks", int64_t{ranks})
                   .add("step", step)
@@ -249,8 +246,8 @@ class Run {
             fmt::format("step {} was skipped (the loss or a gradient is inf or NaN)", state_.step));
       }
       if (first_) progress.show(state_.step, report.loss);
-      const bool last = state_.step == steps || report.stop_requested;
-      if (first_ && (state_.step == steps || state_.step % plan_.output.log_every == 0)) {
+      const bool ends = state_.step == steps, stops = report.stop_requested && !ends;
+      if (first_ && (ends || state_.step % plan_.output.log_every == 0)) {
         const auto now = std::chrono::steady_clock::now();
         const double rate =
             static_cast<double>((state_.step - logged_step) * plan_.training.global_batch) /
@@ -263,13 +260,13 @@ class Run {
         logged_step = state_.step;
       }
       // After the line of this step: a killed run that goes on from here has logged it.
-      if (last || state_.step % plan_.checkpoint.every == 0) window.add_checkpoint_seconds(save());
-      const bool ends = state_.step == steps;
+      if (ends || stops || state_.step % plan_.checkpoint.every == 0)
+        window.add_checkpoint_seconds(save());
       if (plan_.output.sample_every > 0 && plan_.output.sample_count > 0 &&
-          (ends || (!last && state_.step % plan_.output.sample_every == 0))) {
+          (ends || (!stops && state_.step % plan_.output.sample_every == 0))) {
         draw(events ? &*events : nullptr);
       }
-      if (last && !ends) {
+      if (stops) {
         progress.finish();
         log_info(fmt::format("stopped on request after step {}: start again with --resume",
                              state_.step));

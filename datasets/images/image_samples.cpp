@@ -1,12 +1,11 @@
 #include "datasets/images/image_samples.h"
 
-#include "framework/data/data_file.h"
+#include "framework/checkpoint/hdf5_file.h"
 #include "framework/data/png_file.h"
 
 namespace ornstein::images {
 
 void write_images(const Batch& samples, const DataSpec&, Hdf5File& file) {
-  write_root_attributes(file, "images");
   file.write("/images", samples.x.detach().to(at::kCPU, at::kFloat).contiguous());
   if (samples.labels.defined()) file.write("/labels", samples.labels.cpu().contiguous());
 }

@@ -73,7 +73,6 @@ void import_sources(const std::vector<std::string>& sources, const std::string& 
 }
 
 void write(const Batch& samples, const DataSpec& spec, Hdf5File& file) {
-  write_root_attributes(file, "points");
   file.write_attribute("/", "space", spec.space);
   file.write("/points", samples.x.to(at::kFloat).cpu());
   if (samples.labels.defined()) file.write("/labels", samples.labels.cpu());

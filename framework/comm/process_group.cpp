@@ -48,6 +48,21 @@ at::Tensor gather_rows(const ProcessGroup& group, const at::Tensor& rows) {
   return at::cat(parts[0]);
 }
 
+std::optional<TensorForm> agree_on_form(const ProcessGroup& group, const at::Tensor& own) {
+  constexpr int64_t kMostDimensions = 8;
+  at::Tensor form = at::zeros({2 + kMostDimensions}, at::kLong);  // 1 + type, dimensions, sizes
+  if (own.defined()) {
+    TORCH_CHECK(own.dim() <= kMostDimensions, "agree_on_form: ", own.dim(), " dimensions");
+    form[0] = 1 + static_cast<int64_t>(own.scalar_type());
+    form[1] = own.dim();
+    for (int64_t d = 0; d < own.dim(); ++d) form[2 + d] = own.size(d);
+  }
+  all_reduce_max(group, form);
+  const auto* f = form.const_data_ptr<int64_t>();
+  if (f[0] == 0) return std::nullopt;
+  return TensorForm{static_cast<at::ScalarType>(f[0] - 1), {f + 2, f + 2 + f[1]}};
+}
+
 std::string broadcast_text(const ProcessGroup& group, std::string_view text) {
   at::Tensor length = at::full({1}, static_cast<int64_t>(text.size()), at::kLong);
   broadcast(group, length);

@@ -6,8 +6,10 @@
 #include <c10/util/intrusive_ptr.h>
 #include <mpi.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "framework/base/hash.h"
 
@@ -36,6 +38,14 @@ void broadcast(const ProcessGroup& group, at::Tensor& tensor, int root = 0);
 // rows [b_r, ...] of each rank r, where b_r may differ and be 0, one after the other: [sum b_r,
 // ...].
 at::Tensor gather_rows(const ProcessGroup& group, const at::Tensor& rows);
+
+// Type and sizes of a tensor that some ranks may lack: `own` is undefined there, and of one form on
+// all others. None if all lack it. At most eight dimensions.
+struct TensorForm {
+  at::ScalarType type;
+  std::vector<int64_t> sizes;
+};
+std::optional<TensorForm> agree_on_form(const ProcessGroup& group, const at::Tensor& own);
 
 std::string broadcast_text(const ProcessGroup& group, std::string_view text);  // rank 0's
 

@@ -62,18 +62,14 @@ at::Tensor read_split(const Hdf5File& file, int64_t rows) {
   return split.defined() ? split.to(at::kByte) : split;
 }
 
-void write_root_attributes(Hdf5File& file, const std::string& kind) {
-  file.write_attribute("/", "kind", kind);
-  file.write_attribute("/", "format_version", kFormatVersion);
-}
-
 void write_data_file(const std::string& output, const std::string& kind,
                      const std::function<void(Hdf5File&)>& fill) {
   const std::string beside = output + ".part";
   std::error_code failure;
   try {
     Hdf5File file = Hdf5File::create(beside);
-    write_root_attributes(file, kind);
+    file.write_attribute("/", "kind", kind);
+    file.write_attribute("/", "format_version", kFormatVersion);
     fill(file);
     file.close();
     std::filesystem::rename(beside, output, failure);

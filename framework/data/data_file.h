@@ -23,11 +23,9 @@ at::Tensor read_labels(const Hdf5File& file, int64_t rows);
 // [rows] uint8: 0 train, 1 validation, 2 test; undefined when the file has none.
 at::Tensor read_split(const Hdf5File& file, int64_t rows);
 
-// Writes the root attributes that open_data_file wants.
-void write_root_attributes(Hdf5File& file, const std::string& kind);
-
-// Makes `output`: `fill` writes the data sets into a file beside it, which is renamed at the end,
-// so that a failure leaves nothing behind (and an older `output` as it was).
+// Makes `output`: the root attributes that open_data_file wants, and what `fill` writes, go into a
+// file beside it, which is renamed at the end, so that a failure leaves nothing behind (and an
+// older `output` as it was).
 void write_data_file(const std::string& output, const std::string& kind,
                      const std::function<void(Hdf5File&)>& fill);
 

@@ -31,7 +31,8 @@ struct DataKind {
   std::function<void(const std::vector<std::string>& sources, const std::string& output,
                      const ImportOptions& options)>
       import;
-  // Writes samples (rows of a Batch, in the data's own units) with the data files' schema.
+  // Writes samples (rows of a Batch, in the data's own units) with the data files' schema into a
+  // file of write_data_file.
   std::function<void(const Batch& samples, const DataSpec& spec, Hdf5File& file)> write;
   // Draws samples as a picture; null where there is none.
   std::function<void(const Batch& samples, const DataSpec& spec, const std::string& png)> draw;

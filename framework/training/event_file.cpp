@@ -7,6 +7,8 @@
 #include <cstring>
 #include <sstream>
 
+#include "framework/base/host_name.h"
+
 namespace ornstein {
 namespace {
 
@@ -66,10 +68,8 @@ uint32_t crc32c(const std::string& bytes) {
 }
 
 EventFile::EventFile(const std::string& directory, int64_t step) {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
   const std::string path =
-      fmt::format("{}/events.out.tfevents.{:.0f}.{}.{}", directory, now(), host, getpid());
+      fmt::format("{}/events.out.tfevents.{:.0f}.{}.{}", directory, now(), host_name(), getpid());
   stream_.open(path, std::ios::binary);
   event(0, bytes_field(3, "brain.Event:2"));  // file_version
   // SessionLog START: TensorBoard drops the events of earlier files beyond this step.

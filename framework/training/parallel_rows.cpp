@@ -11,22 +11,9 @@ struct Blocks {
   std::vector<at::Tensor> results;
 };
 
-// [type, dimensions, sizes...] of a result, so that a rank that owns no block can take part in the
-// exchange.
-constexpr int64_t kMaxDimensions = 8;
-
-at::Tensor agreed_form(const ProcessGroup& group, const std::vector<at::Tensor>& results) {
-  at::Tensor form = at::zeros({2 + kMaxDimensions}, at::kLong);
-  if (!results.empty()) {
-    const at::Tensor& first = results.front();
-    TORCH_CHECK(first.dim() <= kMaxDimensions, "ParallelRows: a result of ", first.dim(),
-                " dimensions");
-    form[0] = static_cast<int64_t>(first.scalar_type());
-    form[1] = first.dim();
-    for (int64_t d = 0; d < first.dim(); ++d) form[2 + d] = first.size(d);
-  }
-  all_reduce_max(group, form);
-  return form;
+// Of a block's result, also for a rank that owns no block.
+TensorForm form_of(const ProcessGroup& group, const std::vector<at::Tensor>& results) {
+  return agree_on_form(group, results.empty() ? at::Tensor() : results.front()).value();
 }
 
 }  // namespace
@@ -57,27 +44,21 @@ ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const 
     all_reduce_sum(group, whole);
     return whole;
   };
-  auto sizes_of = [](const at::Tensor& form) {
-    const auto* f = form.const_data_ptr<int64_t>();
-    return std::vector<int64_t>(f + 2, f + 2 + f[1]);
-  };
-
   ParallelRows rows;
   rows.collect = [=](int64_t total, const RowFunction& function) {
     const Blocks blocks = evaluate(total, function);
-    const at::Tensor form = agreed_form(group, blocks.results);
-    auto sizes = sizes_of(form);
-    TORCH_CHECK(!sizes.empty(), "ParallelRows::collect: the function must return [rows, ...]");
-    sizes[0] = total;
-    const auto type = static_cast<at::ScalarType>(form[0].item<int64_t>());
-    return exchange(blocks, at::zeros(sizes, at::TensorOptions().dtype(type).device(device)),
+    TensorForm form = form_of(group, blocks.results);
+    TORCH_CHECK(!form.sizes.empty(), "ParallelRows::collect: the function must return [rows, ...]");
+    form.sizes[0] = total;
+    return exchange(blocks,
+                    at::zeros(form.sizes, at::TensorOptions().dtype(form.type).device(device)),
                     [&](at::Tensor& whole, int64_t block, const at::Tensor& result) {
                       whole.narrow(0, block * block_rows, result.size(0)).copy_(result);
                     });
   };
   rows.sum = [=](int64_t total, const RowFunction& function) {
     const Blocks blocks = evaluate(total, function);
-    auto sizes = sizes_of(agreed_form(group, blocks.results));
+    auto sizes = form_of(group, blocks.results).sizes;
     sizes.insert(sizes.begin(), (total + block_rows - 1) / block_rows);
     const at::Tensor parts =
         exchange(blocks, at::zeros(sizes, at::TensorOptions().dtype(at::kDouble).device(device)),

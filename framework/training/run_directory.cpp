@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "framework/base/errors.h"
+#include "framework/base/host_name.h"
 #include "framework/checkpoint/durable_file.h"
 
 namespace ornstein {
@@ -27,10 +28,8 @@ std::string read_text(const std::string& path) {
 }
 
 std::string this_writer() {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
   const char* job = std::getenv("SLURM_JOB_ID");
-  return fmt::format("host {} process {}{}\n", host, getpid(),
+  return fmt::format("host {} process {}{}\n", host_name(), getpid(),
                      job ? fmt::format(" job {}", job) : "");
 }
 

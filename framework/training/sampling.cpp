@@ -28,23 +28,11 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
     x.push_back(drawn.x);
     if (drawn.labels.defined()) labels.push_back(drawn.labels);
   }
-  // A rank without a block still takes part: rank 0 always owns one when there are any, and tells
-  // the shape of a row.
   auto gather = [&](const std::vector<at::Tensor>& parts) {
-    at::Tensor form =
-        at::zeros({9}, at::kLong);  // dimensions, sizes: the same on all ranks that drew
-    if (!parts.empty()) {
-      form[0] = parts[0].dim();
-      for (int64_t d = 1; d < parts[0].dim(); ++d) form[d] = parts[0].size(d);
-    }
-    all_reduce_max(group, form);
-    const auto* f = form.const_data_ptr<int64_t>();
-    if (f[0] == 0) return at::Tensor();
-    std::vector<int64_t> sizes(f, f + f[0]);
-    sizes[0] = 0;
-    const at::Tensor own = parts.empty()
-                               ? at::empty(sizes, &parts == &labels ? at::kLong : at::kFloat)
-                               : at::cat(parts);
+    auto form = agree_on_form(group, parts.empty() ? at::Tensor() : parts.front());
+    if (!form) return at::Tensor();
+    form->sizes[0] = 0;  // of a rank without a block
+    const at::Tensor own = parts.empty() ? at::empty(form->sizes, form->type) : at::cat(parts);
     return gather_rows(group, own.contiguous()).narrow(0, 0, plan.count);
   };
   Batch samples;

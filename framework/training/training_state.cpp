@@ -159,15 +159,22 @@ void load_for_inference(Trainer& trainer, const Checkpoint& checkpoint, const st
   }
 }
 
+std::vector<std::string> ema_profiles_of(const Checkpoint& checkpoint) {
+  std::vector<std::string> profiles;
+  const auto configuration = Configuration::from_text(checkpoint.config, "checkpoint");
+  for (const double width :
+       configuration->root().section("training").numbers("ema", std::vector<double>{})) {
+    profiles.push_back(ema_name(width));
+  }
+  return profiles;
+}
+
 void load_group(const ParameterGroup& group, const Checkpoint& checkpoint) {
   const Stored stored(checkpoint);
-  const auto widths = Configuration::from_text(checkpoint.config, "checkpoint")
-                          ->root()
-                          .section("training")
-                          .numbers("ema", std::vector<double>{});
+  const auto profiles = ema_profiles_of(checkpoint);
   for (const auto& [name, tensor] : group.parameters) {
-    stored.copy_into(widths.empty() ? parameter_path(group.name, name)
-                                    : ema_path(ema_name(widths[0]), group.name, name),
+    stored.copy_into(profiles.empty() ? parameter_path(group.name, name)
+                                      : ema_path(profiles[0], group.name, name),
                      tensor);
   }
 }

@@ -47,6 +47,9 @@ class TrainingState {
 void load_for_inference(Trainer& trainer, const Checkpoint& checkpoint, const std::string& ema,
                         const at::Device& device);
 
+// The EMA profiles of a checkpoint's configuration, as --ema names them, in its order.
+std::vector<std::string> ema_profiles_of(const Checkpoint& checkpoint);
+
 // Fills one group from another run's checkpoint: from its first EMA profile if it has one, else the
 // raw parameters.
 void load_group(const ParameterGroup& group, const Checkpoint& checkpoint);

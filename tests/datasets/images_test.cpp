@@ -454,9 +454,8 @@ TEST_F(ImagesTest, WrittenSamplesAreAValidDataFile) {
   Batch samples;
   samples.x = at::randn({5, 3, 4, 4});
   samples.labels = at::arange(5);
-  Hdf5File file = Hdf5File::create(path("samples.h5"));
-  write_images(samples, {}, file);
-  file.close();
+  write_data_file(path("samples.h5"), "images",
+                  [&](Hdf5File& file) { write_images(samples, {}, file); });
   const DataSource source = open_images({path("samples.h5")});
   EXPECT_TRUE(all_rows(source).equal(samples.x));
   EXPECT_TRUE(source.all->rows(at::arange(5)).labels.equal(samples.labels));

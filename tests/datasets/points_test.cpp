@@ -353,9 +353,8 @@ TEST_F(Points, OfATwinStandAlone) {
 TEST_F(Points, WrittenAsSamplesAreADataFile) {
   const Batch samples{.x = some_points(), .labels = at::arange(50).remainder(3)};
   const DataSpec spec{.kind = "points", .space = "euclidean", .rows = 10, .shape = {3}};
-  Hdf5File out = Hdf5File::create(path("samples.h5"));
-  kind().write(samples, spec, out);
-  out.close();
+  write_data_file(path("samples.h5"), "points",
+                  [&](Hdf5File& out) { kind().write(samples, spec, out); });
   const DataSource source = open_files({path("samples.h5")});
   EXPECT_TRUE(at::equal(all_of(source), samples.x));
   EXPECT_EQ(source.all->spec().classes, 3);

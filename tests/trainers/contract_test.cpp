@@ -13,6 +13,7 @@
 #include "framework/training/training_loop.h"
 #include "launch/commands.h"
 #include "tests/support/memory_dataset.h"
+#include "tests/support/serial_rows.h"
 
 namespace ornstein {
 namespace {
@@ -102,16 +103,6 @@ struct Session {
     Checkpoint copy = state->checkpoint("{}", "{}");
     for (auto& [name, tensor] : copy.tensors) tensor = tensor.clone();
     return copy;
-  }
-
-  static ParallelRows serial_rows() {
-    auto whole = [](int64_t total, const RowFunction& function) {
-      auto generator = make_generator(2);
-      return function(0, total, generator);
-    };
-    return {whole, [whole](int64_t total, const RowFunction& f) {
-              return whole(total, f).to(at::kDouble);
-            }};
   }
 
   std::unique_ptr<Configuration> configuration;

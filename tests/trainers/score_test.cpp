@@ -6,6 +6,7 @@
 #include "framework/diffusion/noise_levels.h"
 #include "tests/support/memory_dataset.h"
 #include "tests/support/serial_rows.h"
+#include "tests/trainers/trainer_calls.h"
 
 namespace ornstein::score {
 namespace {
@@ -55,26 +56,6 @@ double smallest_loss() {
   const at::Tensor square = log_normal_sigmas(u, -1.2, 1.5).square();
   const auto along = [&](double l) { return (l * (1 + square) / (l + square)).mean(); };
   return ((along(1 + correlation) + along(1 - correlation)) / 2).item<double>();
-}
-
-MemoryDataset grey_images(int64_t rows, int64_t size) {
-  auto generator = make_generator(4);
-  const at::Tensor levels = at::randint(256, {rows, 1, size, size}, generator, at::kFloat);
-  return {"images", levels / 127.5 - 1};
-}
-
-Loss shard_loss(Trainer& trainer, const at::Tensor& x, int64_t shard, int64_t shards,
-                const Dataset& train) {
-  const Step step{0, shard, shards,
-                  make_generator(random_key(Stream::kShard, {7, 0, uint64_t(shard)})), train};
-  return trainer.loss({x}, step);
-}
-
-Figure figure(const std::vector<Figure>& figures, const std::string& name) {
-  for (const Figure& f : figures)
-    if (f.name == name) return f;
-  ADD_FAILURE() << "no figure " << name;
-  return {};
 }
 
 TEST(ScoreTrainer, StandardisesEachDimensionByTheTrainingSet) {

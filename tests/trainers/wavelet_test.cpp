@@ -5,6 +5,7 @@
 #include "framework/base/errors.h"
 #include "tests/support/memory_dataset.h"
 #include "tests/support/serial_rows.h"
+#include "tests/trainers/trainer_calls.h"
 
 namespace ornstein::wavelet {
 namespace {
@@ -31,26 +32,6 @@ at::Tensor smooth_images(int64_t rows, int64_t size) {
   const at::Tensor noise = at::randn({rows, 3, size, size}, generator);
   const at::Tensor contrast = at::tensor({1.0f, 3.0f, 0.2f}).view({1, 3, 1, 1});
   return noise.cumsum(2) * contrast / 4 + 0.7;
-}
-
-MemoryDataset grey_images(int64_t rows, int64_t size) {
-  auto generator = make_generator(4);
-  const at::Tensor levels = at::randint(256, {rows, 1, size, size}, generator, at::kFloat);
-  return {"images", levels / 127.5 - 1};
-}
-
-Loss shard_loss(Trainer& trainer, const at::Tensor& x, int64_t shard, int64_t shards,
-                const Dataset& train) {
-  return trainer.loss(
-      {x}, {0, shard, shards, make_generator(random_key(Stream::kShard, {7, 0, uint64_t(shard)})),
-            train});
-}
-
-Figure figure(const std::vector<Figure>& figures, const std::string& name) {
-  for (const Figure& f : figures)
-    if (f.name == name) return f;
-  ADD_FAILURE() << "no figure " << name;
-  return {};
 }
 
 class WaveletPyramidOf : public testing::TestWithParam<Wavelet> {

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <string>
+
+namespace ornstein {
+
+std::string host_name();
+
+}  // namespace ornstein
