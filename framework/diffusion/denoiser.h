@@ -13,11 +13,12 @@
 
 namespace ornstein {
 
-// y [B, ...] in the unit of the data, sigma [B] > 0 in the same unit -> [B, ...], y's type.
+// y [B, ...] in the unit of the data, sigma > 0 in the same unit, [B] or broadcasting over y
+// (prediction.h) -> [B, ...], y's type.
 using Denoiser = std::function<at::Tensor(const at::Tensor& y, const at::Tensor& sigma)>;
 
 // A network as the diffusion sees it, conditions already bound: input [B, ...] of unit variance
-// (network_input), log_sigma [B] -> output [B, ...].
+// (network_input), log_sigma of sigma's shape -> output [B, ...].
 using DiffusionNetwork =
     std::function<at::Tensor(const at::Tensor& input, const at::Tensor& log_sigma)>;
 

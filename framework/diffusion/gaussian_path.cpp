@@ -34,4 +34,23 @@ GaussianPath ou_path(double end) {
   return variance_preserving([](const at::Tensor& t) { return 2 * t; }, end);
 }
 
+GaussianPath log_snr_path(double max, double min, double t_min, double end) {
+  TORCH_CHECK(min < max && 0 < t_min && t_min < end,
+              "log_snr_path wants min < max and 0 < t_min < end");
+  const auto log_snr = [=](const at::Tensor& t) {
+    return max + (min - max) / (end - t_min) * (t - t_min);
+  };
+  return {[=](const at::Tensor& t) { return log_snr(t).sigmoid().sqrt(); },
+          [=](const at::Tensor& t) { return (-log_snr(t)).sigmoid().sqrt(); },
+          [=](const at::Tensor& t) { return (log_snr(t) / -2).exp(); }, t_min, end};
+}
+
+GaussianPath ve_path(double sigma_min, double sigma_max) {
+  TORCH_CHECK(0 < sigma_min && sigma_min < sigma_max, "ve_path wants 0 < sigma_min < sigma_max");
+  const auto sigma = [=](const at::Tensor& t) {
+    return sigma_min * (t * std::log(sigma_max / sigma_min)).exp();
+  };
+  return {[](const at::Tensor& t) { return at::ones_like(t); }, sigma, sigma, 0, 1};
+}
+
 }  // namespace ornstein

@@ -32,4 +32,13 @@ GaussianPath edm_path(double sigma_min = 0.002, double sigma_max = 80);
 // 2022, arXiv:2208.05003, sec. 2; t in [1e-5, end].
 GaussianPath ou_path(double end = 5);
 
+// Variance preserving with log-SNR l(t) = log(alpha^2/sigma^2) linear in t, from `max` at t_min to
+// `min` at `end`: alpha^2 = sigmoid(l), sigma^2 = sigmoid(-l). Batzolis et al. 2022,
+// arXiv:2207.09786, sec. 4 (their SNR-VP process).
+GaussianPath log_snr_path(double max = 10, double min = -10, double t_min = 1e-3, double end = 1);
+
+// Variance exploding: alpha = 1, sigma = sigma_min (sigma_max/sigma_min)^t, t in [0, 1]. Song et
+// al. 2021, arXiv:2011.13456, eq. 9.
+GaussianPath ve_path(double sigma_min, double sigma_max);
+
 }  // namespace ornstein

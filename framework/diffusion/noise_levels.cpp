@@ -20,6 +20,26 @@ at::Tensor path_sigmas(const GaussianPath& path, const at::Tensor& u) {
   return path.noise_ratio(path.t_min + (path.t_max - path.t_min) * u);
 }
 
+namespace {
+
+// log(sigma/alpha) at the ends of the path.
+std::pair<double, double> log_ends(const GaussianPath& path) {
+  const at::Tensor ends = path.noise_ratio(at::tensor({path.t_min, path.t_max}, at::kDouble)).log();
+  return {ends[0].item<double>(), ends[1].item<double>()};
+}
+
+}  // namespace
+
+at::Tensor importance_sigmas(const GaussianPath& path, const at::Tensor& u) {
+  const auto [low, high] = log_ends(path);
+  return (low + (high - low) * u).exp();
+}
+
+double importance_mass(const GaussianPath& path) {
+  const auto [low, high] = log_ends(path);
+  return 2 * (high - low);
+}
+
 at::Tensor karras_grid(int64_t steps, double sigma_min, double sigma_max, double rho) {
   TORCH_CHECK(steps >= 1 && 0 < sigma_min && sigma_min < sigma_max,
               "karras_grid wants steps >= 1 and 0 < sigma_min < sigma_max");
@@ -30,9 +50,11 @@ at::Tensor karras_grid(int64_t steps, double sigma_min, double sigma_max, double
 
 at::Tensor uniform_time_grid(const GaussianPath& path, int64_t steps) {
   TORCH_CHECK(steps >= 1, "uniform_time_grid wants steps >= 1");
-  const at::Tensor sigmas = path.noise_ratio(at::linspace(path.t_max, 0, steps + 1, at::kDouble));
-  TORCH_CHECK(sigmas[steps].item<double>() == 0, "uniform_time_grid: the path has noise at t = 0");
-  return sigmas;
+  return ending_in_data(path.noise_ratio(at::linspace(path.t_max, 0, steps + 1, at::kDouble)));
+}
+
+at::Tensor ending_in_data(const at::Tensor& sigmas) {
+  return at::cat({sigmas.slice(0, 0, sigmas.size(0) - 1), at::zeros_like(sigmas.slice(0, -1))});
 }
 
 }  // namespace ornstein

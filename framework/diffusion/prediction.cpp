@@ -15,9 +15,10 @@ Prediction prediction_from(const std::string& name) {
 }
 
 at::Tensor per_row(const at::Tensor& values, const at::Tensor& like) {
-  TORCH_CHECK(values.dim() == 1 && like.dim() > 0 && values.size(0) == like.size(0),
-              "one value a row wants [B] beside [B, ...], not ", values.sizes(), " beside ",
-              like.sizes());
+  const bool rows = values.dim() > 0 && like.dim() > 0 && values.size(0) == like.size(0);
+  if (rows && values.dim() == like.dim()) return values;
+  TORCH_CHECK(rows && values.dim() == 1, "one value a row wants [B] beside [B, ...], not ",
+              values.sizes(), " beside ", like.sizes());
   std::vector<int64_t> shape(like.dim(), 1);
   shape[0] = values.size(0);
   return values.view(shape);

@@ -34,7 +34,10 @@ struct Estimate {
   at::Tensor noise;  // [B, ...], unit variance; x0 + sigma noise = y
 };
 
-// output, y [B, ...]; sigma [B] > 0.
+// A noise level `sigma` > 0 is [B], one a row, or broadcasts over the state with as many axes
+// ([B, C, 1, 1]: one a channel): non-uniform diffusion, Batzolis et al. 2022, arXiv:2111.13606.
+
+// output, y [B, ...].
 Estimate estimate_from(Prediction prediction, const at::Tensor& output, const at::Tensor& y,
                        const at::Tensor& sigma, double sigma_data);
 
@@ -46,7 +49,8 @@ at::Tensor regression_target(Prediction prediction, const at::Tensor& x0, const 
 // preserving path with s = 1 this is x_t itself.
 at::Tensor network_input(const at::Tensor& y, const at::Tensor& sigma, double sigma_data);
 
-// values [B] -> [B, 1, ...] with as many axes as `like`: one value a row.
+// values [B] -> [B, 1, ...] with as many axes as `like`: one value a row. Values that have as many
+// axes already come back as they are.
 at::Tensor per_row(const at::Tensor& values, const at::Tensor& like);
 
 }  // namespace ornstein

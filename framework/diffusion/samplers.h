@@ -3,9 +3,11 @@
 // The state is y = x_t / alpha_t (denoiser.h) in y's own type: float64 where rounding must not
 // show, float32 for speed. The caller draws y [B, ...] at the level sigmas[0]: sqrt(sigmas[0]^2 +
 // s^2) N(0, I) is a variance-preserving path's x_T ~ N(0, I) at s = 1; Karras et al. take s = 0.
-// sigmas [N+1] (noise_levels.h) fall strictly and end in 0: N steps. Nothing is clamped and nothing
-// is averaged over the batch: row i depends on row i and its own noise alone. Returns x0 [B, ...];
-// gradients are off.
+// sigmas [N+1] (noise_levels.h) fall strictly: N steps. A grid that ends in 0 returns x0 [B, ...];
+// one that ends above returns the state at that level, noise included. Non-uniform diffusion:
+// sigmas [N+1, ...] with the axes of a row, over which they broadcast; the denoiser is then called
+// with levels [B, ...] of as many axes. Nothing is clamped and nothing is averaged over the batch:
+// row i depends on row i and its own noise alone. Gradients are off.
 #pragma once
 
 #include <ATen/core/Generator.h>

@@ -22,7 +22,7 @@ at::Tensor StandardDiffusion::sample(const DiffusionNetwork& network, at::IntArr
   const at::Tensor sigmas = sampling_sigmas(steps);
   const double start = temperature * std::hypot(sigmas[0].item<double>(), 1.0);
   const at::Tensor y = start * at::randn(shape, generator, at::device(generator.device()));
-  return sampler(make_denoiser(network, prediction, 1), y, sigmas, generator);
+  return sampler.run(make_denoiser(network, prediction, 1), y, sigmas, generator);
 }
 
 at::Tensor StandardDiffusion::log_likelihood(const DiffusionNetwork& network, const at::Tensor& x0,
@@ -34,36 +34,61 @@ at::Tensor StandardDiffusion::log_likelihood(const DiffusionNetwork& network, co
                             likelihood.sigma_max * likelihood.sigma_max + 1, signs);
 }
 
+Sampler read_sampler(const ConfigReader& trainer, const std::string& default_name) {
+  const std::string name =
+      trainer.choice("sampler", default_name, {"heun", "euler", "ddim", "ancestral"});
+  const auto variance = trainer.choice("variance", "large", {"large", "small"}) == "large"
+                            ? ReverseVariance::large
+                            : ReverseVariance::small;
+  Sampler sampler;
+  sampler.steps = trainer.integer("steps", 18, 1);
+  sampler.name = name;
+  sampler.run = [=](const Denoiser& denoiser, const at::Tensor& y, const at::Tensor& sigmas,
+                    at::Generator& generator) {
+    if (name == "heun") return sample_heun(denoiser, y, sigmas);
+    if (name == "euler") return sample_euler(denoiser, y, sigmas);
+    if (name == "ddim") return sample_ddim(denoiser, y, sigmas, 0, generator);
+    return sample_ancestral(denoiser, y, sigmas, variance, generator);
+  };
+  return sampler;
+}
+
 StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
                                           const std::vector<std::string>& paths) {
   StandardDiffusion diffusion;
   const std::string path_name = trainer.choice("path", paths.front(), paths);
-  const bool edm = path_name == "edm";
+  const bool edm = path_name == "edm", preserving = !edm && path_name != "ve";
   diffusion.prediction =
       prediction_from(trainer.choice("prediction", edm ? "edm" : "noise", prediction_names()));
-  const std::string sampler =
-      trainer.choice("sampler", edm ? "heun" : "ancestral", {"heun", "euler", "ddim", "ancestral"});
-  const auto variance = trainer.choice("variance", "large", {"large", "small"}) == "large"
-                            ? ReverseVariance::large
-                            : ReverseVariance::small;
-  const bool deterministic_ode = sampler == "heun" || sampler == "euler";
-  const std::string grid = trainer.choice("grid", edm || deterministic_ode ? "karras" : "uniform",
-                                          {"karras", "uniform", "quadratic"});
+  diffusion.sampler = read_sampler(trainer, preserving ? "ancestral" : "heun");
+  const std::string& sampler = diffusion.sampler.name;
+  const bool uniform =
+      path_name == "log_snr" || (preserving && (sampler == "ancestral" || sampler == "ddim"));
+  const std::string grid =
+      trainer.choice("grid", uniform ? "uniform" : "karras", {"karras", "uniform", "quadratic"});
+  if (grid != "karras" && path_name == "ve")
+    trainer.fail("grid", "the path ve has noise at t = 0 (karras ends in the data)");
   const double mean = trainer.number("P_mean", -0.5), std = trainer.number("P_std", 1.3, 1e-6);
   const double sigma_min = trainer.number("sigma_min", 0.002, 1e-6);
   const double sigma_max = trainer.number("sigma_max", 80, 1e-6);
   if (sigma_min >= sigma_max) trainer.fail("sigma_min", "not below sigma_max");
   const double rho = trainer.number("rho", 7, 1);
-  diffusion.steps = trainer.integer("steps", 18, 1);
   diffusion.likelihood = {sigma_min, sigma_max, trainer.integer("nll_steps", 40, 1)};
 
-  const GaussianPath path = edm                 ? edm_path(sigma_min, sigma_max)
-                            : path_name == "vp" ? vp_path()
-                                                : ou_path();
+  const GaussianPath path = edm                      ? edm_path(sigma_min, sigma_max)
+                            : path_name == "vp"      ? vp_path()
+                            : path_name == "ou"      ? ou_path()
+                            : path_name == "log_snr" ? log_snr_path()
+                                                     : ve_path(sigma_min, sigma_max);
+  const bool importance =
+      path_name == "vp" &&
+      trainer.choice("times", "uniform", {"uniform", "importance"}) != "uniform";
   if (edm) {
     diffusion.training_sigmas = [=](const at::Tensor& u) {
       return log_normal_sigmas(u, mean, std);
     };
+  } else if (importance) {
+    diffusion.training_sigmas = [=](const at::Tensor& u) { return importance_sigmas(path, u); };
   } else {
     const double power = path_name == "ou" ? 2 : 1;  // Guth et al. 2022 train uniformly in sqrt(t)
     diffusion.training_sigmas = [=](const at::Tensor& u) {
@@ -79,18 +104,10 @@ StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
     diffusion.sampling_sigmas = [=](int64_t n) { return uniform_time_grid(path, n); };
   } else {
     diffusion.sampling_sigmas = [=](int64_t n) {
-      return path.noise_ratio(path.t_max * at::linspace(1, 0, n + 1, at::kDouble).square());
+      const at::Tensor t = path.t_max * at::linspace(1, 0, n + 1, at::kDouble).square();
+      return ending_in_data(path.noise_ratio(t));
     };
   }
-
-  diffusion.two_stage = sampler == "heun";
-  diffusion.sampler = [=](const Denoiser& denoiser, const at::Tensor& y, const at::Tensor& sigmas,
-                          at::Generator& generator) {
-    if (sampler == "heun") return sample_heun(denoiser, y, sigmas);
-    if (sampler == "euler") return sample_euler(denoiser, y, sigmas);
-    if (sampler == "ddim") return sample_ddim(denoiser, y, sigmas, 0, generator);
-    return sample_ancestral(denoiser, y, sigmas, variance, generator);
-  };
   return diffusion;
 }
 

@@ -3,17 +3,19 @@
 // it.
 //
 //   key            default             meaning
-//   path           "edm"               or "vp", "ou": whose levels sigma/alpha are trained
+//   path           "edm"               or "vp", "ou", "log_snr", "ve": whose levels are trained
 //   prediction     "edm", else "noise" "noise", "x0", "v" or "edm" (prediction.h)
-//   P_mean, P_std  -0.5, 1.3           edm: log sigma ~ N(P_mean, P_std^2). vp is trained uniformly
-//                                      in t, ou at t = 5 u^2 with u uniform
-//   sampler        "heun"              or "euler", "ddim", "ancestral"; ancestral is vp's and ou's
-//                                      default
+//   P_mean, P_std  -0.5, 1.3           edm: log sigma ~ N(P_mean, P_std^2). The others are trained
+//                                      uniformly in t, but ou at t = 5 u^2 with u uniform
+//   times          "uniform"           vp: or "importance", t of density g^2/sigma_t^2, for which
+//                                      the noise loss is the likelihood's (noise_levels.h)
+//   sampler        "heun"              or "euler", "ddim", "ancestral"; ancestral is the default of
+//                                      vp, ou and log_snr
 //   variance       "large"             or "small": ancestral's
-//   grid           "karras"            or "uniform", "quadratic" in t: ddim and ancestral are
-//                                      uniform on vp and ou by default
+//   grid           "karras"            or "uniform", "quadratic" in t: uniform is the default of
+//                                      log_snr, and of ddim and ancestral on vp and ou
 //   steps          18                  of the sampler; heun evaluates 2 steps - 1 times
-//   sigma_min, sigma_max, rho  0.002, 80, 7   of the karras grid; the likelihood's ends
+//   sigma_min, sigma_max, rho  0.002, 80, 7   of the karras grid and of ve; the likelihood's ends
 //   nll_steps      40                  RK4 steps of the likelihood
 #pragma once
 
@@ -30,15 +32,25 @@
 
 namespace ornstein {
 
+struct Sampler {
+  std::string name;
+  std::function<at::Tensor(const Denoiser&, const at::Tensor& y, const at::Tensor& sigmas,
+                           at::Generator&)>
+      run;            // samplers.h
+  int64_t steps = 0;  // the default number
+
+  // Of n steps.
+  int64_t evaluations(int64_t n) const { return name == "heun" ? 2 * n - 1 : n; }
+};
+
+// Reads `sampler`, `variance` and `steps`.
+Sampler read_sampler(const ConfigReader& trainer, const std::string& default_name);
+
 struct StandardDiffusion {
   Prediction prediction = Prediction::edm;
   std::function<at::Tensor(const at::Tensor& u)> training_sigmas;  // u [B] in [0, 1] -> [B], rising
   std::function<at::Tensor(int64_t steps)> sampling_sigmas;        // -> [steps + 1], ends in 0
-  std::function<at::Tensor(const Denoiser&, const at::Tensor& y, const at::Tensor& sigmas,
-                           at::Generator&)>
-      sampler;
-  int64_t steps = 0;       // the default number
-  bool two_stage = false;  // the sampler is Heun's
+  Sampler sampler;
   LikelihoodGrid likelihood;
 
   // Denoising loss of each row (losses.h), [B], for rows first_row.. of a batch of global_rows,
@@ -54,8 +66,6 @@ struct StandardDiffusion {
   // Nats of each row, [B] float64: exact divergence, or Hutchinson's with signs from `generator`.
   at::Tensor log_likelihood(const DiffusionNetwork& network, const at::Tensor& x0,
                             at::Generator* generator) const;
-
-  int64_t evaluations(int64_t steps) const { return two_stage ? 2 * steps - 1 : steps; }
 };
 
 // `paths`: those the trainer allows, the default first.

@@ -11,7 +11,7 @@ at::Tensor times(std::vector<double> t) { return at::tensor(t, at::kDouble); }
 
 TEST(GaussianPath, VariancePreservingPathsKeepUnitVariance) {
   const at::Tensor t = at::linspace(0, 1, 101, at::kDouble);
-  for (const auto& path : {vp_path(), ou_path()}) {
+  for (const auto& path : {vp_path(), ou_path(), log_snr_path()}) {
     const at::Tensor variance = path.alpha(t).square() + path.sigma(t).square();
     EXPECT_LT((variance - 1).abs().max().item<double>(), 1e-14);
   }
@@ -19,7 +19,7 @@ TEST(GaussianPath, VariancePreservingPathsKeepUnitVariance) {
 
 TEST(GaussianPath, NoiseRatioIsSigmaOverAlpha) {
   const at::Tensor t = times({1e-5, 0.01, 0.3, 1});
-  for (const auto& path : {vp_path(), edm_path(), ou_path()}) {
+  for (const auto& path : {vp_path(), edm_path(), ou_path(), log_snr_path(), ve_path(0.01, 50)}) {
     EXPECT_TRUE(at::allclose(path.noise_ratio(t), path.sigma(t) / path.alpha(t), 1e-10, 0));
   }
 }
@@ -29,6 +29,17 @@ TEST(GaussianPath, VpHasThePublishedStandardDeviations) {
   const at::Tensor t = times({1e-3, 0.1, 0.5, 1});
   EXPECT_TRUE(at::allclose(vp_path().sigma(t), expected, 0, 5e-8));
   EXPECT_NEAR(vp_path().alpha(times({1})).item<double>(), 0.0065716, 5e-8);
+}
+
+TEST(GaussianPath, LogSnrIsLinearInTimeBetweenItsEnds) {
+  const GaussianPath path = log_snr_path(8, -6, 0.1, 0.5);
+  const at::Tensor log_snr = -2 * path.noise_ratio(times({0.1, 0.2, 0.5})).log();
+  EXPECT_TRUE(at::allclose(log_snr, times({8, 4.5, -6}), 1e-12));
+}
+
+TEST(GaussianPath, ExplodingNoiseIsGeometricInTime) {
+  const at::Tensor sigma = ve_path(0.01, 100).sigma(times({0, 0.25, 0.5, 1}));
+  EXPECT_TRUE(at::allclose(sigma, times({0.01, 0.1, 1, 100}), 1e-12));
 }
 
 TEST(GaussianPath, Float32LosesNothingNearTheData) {

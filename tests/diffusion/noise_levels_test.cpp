@@ -68,5 +68,26 @@ TEST(UniformTimeGrid, FallsToTheDataInEqualTimes) {
   EXPECT_EQ(at_index(grid, 10), 0);
 }
 
+// Row 3.6: Z, the median time, and E[Z/2 t] = 1/2 int (g^2/sigma^2) t dt.
+TEST(ImportanceLevels, HaveTheDensityOfTheLikelihoodWeight) {
+  const GaussianPath path = vp_path();
+  EXPECT_NEAR(importance_mass(path), 23.8645, 5e-5);
+  const auto time_of = [](const at::Tensor& sigma) {  // B = log(1 + sigma^2), B = 0.1 t + 9.95 t^2
+    const at::Tensor b = sigma.square().log1p();
+    return ((0.01 + 4 * 9.95 * b).sqrt() - 0.1) / (2 * 9.95);
+  };
+  const at::Tensor half = at::full({1}, 0.5, at::kDouble);
+  EXPECT_NEAR(time_of(importance_sigmas(path, half)).item<double>(), 0.11442, 5e-6);
+
+  const int64_t n = 200000;
+  const at::Tensor u = (at::arange(n, at::kDouble) + 0.5) / n;
+  const double sampled =
+      importance_mass(path) / 2 * time_of(importance_sigmas(path, u)).mean().item<double>();
+  const at::Tensor t = path.t_min + (path.t_max - path.t_min) * u;
+  const at::Tensor b = t * (0.1 + 9.95 * t), weight = (0.1 + 19.9 * t) / -(-b).expm1();
+  const double quadrature = (weight * t).mean().item<double>() * (path.t_max - path.t_min) / 2;
+  EXPECT_NEAR(sampled, quadrature, 1e-3 * quadrature);
+}
+
 }  // namespace
 }  // namespace ornstein

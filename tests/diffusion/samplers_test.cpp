@@ -205,11 +205,59 @@ TEST(Samplers, KeepTheTypeOfTheirState) {
   EXPECT_TRUE(at::allclose(end.to(at::kDouble), sample_heun(oracle, y, sigmas), 1e-3, 1e-3));
 }
 
-TEST(Samplers, RefuseAGridThatRisesOrDoesNotEndInTheData) {
+// Non-uniform diffusion: every part of the state with its own grid is its own sampler.
+TEST(Samplers, TreatPartsWithTheirOwnLevelsApart) {
+  const at::Tensor fast = karras_grid(6, 0.01, 40), slow = karras_grid(6, 0.1, 5, 3);
+  const at::Tensor both = at::stack({fast, slow, slow, fast, fast}, 1);  // [7, 5]
+  const GaussianOracle oracle = diagonal(at::zeros({5}), lambda());
+  const Denoiser parts = [](const at::Tensor& y, const at::Tensor& sigma) {
+    return lambda() / (lambda() + sigma.square()) * y;
+  };
+  auto generator = make_generator(21);
+  const at::Tensor y = at::randn({4, 5}, generator, at::kDouble);
+  for (const auto& sampler : {sample_heun, sample_euler}) {
+    const at::Tensor mixed = sampler(parts, y, both);
+    const at::Tensor of_fast = sampler(oracle, y, fast), of_slow = sampler(oracle, y, slow);
+    for (int64_t part = 0; part < 5; ++part)
+      EXPECT_TRUE(at::allclose(mixed.select(1, part),
+                               (part == 1 || part == 2 ? of_slow : of_fast).select(1, part), 1e-12,
+                               1e-12));
+  }
+  auto first = make_generator(22), second = make_generator(22);
+  const at::Tensor same = at::stack({fast, fast, fast, fast, fast}, 1);
+  EXPECT_TRUE(at::allclose(sample_ancestral(parts, y, same, ReverseVariance::large, first),
+                           sample_ancestral(oracle, y, fast, ReverseVariance::large, second), 1e-12,
+                           1e-12));
+}
+
+TEST(Samplers, StopAtALevelAndGoOnFromIt) {
+  const GaussianOracle oracle = diagonal(at::ones({5}), lambda());
+  const at::Tensor sigmas = karras_grid(9, 0.01, 40);
+  const auto whole_and_halves = [&](const auto& sampler) {
+    auto first = make_generator(23), second = make_generator(23);
+    const at::Tensor y = prior(8, sigmas, first);
+    prior(8, sigmas, second);
+    const at::Tensor whole = sampler(y, sigmas, first);
+    const at::Tensor half = sampler(y, sigmas.slice(0, 0, 5), second);
+    return std::pair{whole, sampler(half, sigmas.slice(0, 4), second)};
+  };
+  const auto ancestral = [&](const at::Tensor& y, const at::Tensor& s, at::Generator& g) {
+    return sample_ancestral(oracle, y, s, ReverseVariance::small, g);
+  };
+  const auto heun = [&](const at::Tensor& y, const at::Tensor& s, at::Generator&) {
+    return sample_heun(oracle, y, s);
+  };
+  const auto [a, a_halves] = whole_and_halves(ancestral);
+  const auto [h, h_halves] = whole_and_halves(heun);
+  EXPECT_TRUE(a.equal(a_halves));
+  EXPECT_TRUE(h.equal(h_halves));
+}
+
+TEST(Samplers, RefuseAGridThatRisesOrIsNegative) {
   const GaussianOracle oracle = diagonal(at::ones({5}), lambda());
   const at::Tensor y = at::ones({1, 5});
   EXPECT_THROW(sample_heun(oracle, y, at::tensor({1.0, 2.0, 0.0})), c10::Error);
-  EXPECT_THROW(sample_heun(oracle, y, at::tensor({1.0, 0.5})), c10::Error);
+  EXPECT_THROW(sample_heun(oracle, y, at::tensor({1.0, -0.5})), c10::Error);
   EXPECT_THROW(sample_euler(oracle, y, at::tensor({1.0, 1.0, 0.0})), c10::Error);
   EXPECT_THROW(sample_euler(oracle, y, at::tensor({0.0})), c10::Error);
 }

@@ -142,7 +142,7 @@ TEST(StandardDiffusion, CallsTheNetworkAsOftenAsItSays) {
     };
     auto generator = make_generator(1);
     diffusion.sample(network, {2, 3}, 7, 1, generator);
-    EXPECT_EQ(calls, diffusion.evaluations(7)) << sampler;
+    EXPECT_EQ(calls, diffusion.sampler.evaluations(7)) << sampler;
   }
 }
 

@@ -34,7 +34,7 @@ ScoreTrainer::ScoreTrainer(const ConfigReader& root, const DataSpec& spec)
         spec.space, spec.kind));
   }
   const ConfigReader trainer = root.section("trainer");
-  diffusion_ = read_standard_diffusion(trainer, {"edm", "vp"});
+  diffusion_ = read_standard_diffusion(trainer, {"edm", "vp", "log_snr", "ve"});
   class_conditional_ = trainer.flag("class_conditional", false);
   if (class_conditional_ && spec.classes == 0)
     trainer.fail("class_conditional", "the data have no labels");
@@ -100,7 +100,7 @@ Batch ScoreTrainer::sample(const SampleRequest& request, at::Generator& generato
   std::vector<int64_t> shape{request.rows};
   shape.insert(shape.end(), spec_.shape.begin(), spec_.shape.end());
   if (images_) shape[2] = frame_.padded_height(), shape[3] = frame_.padded_width();
-  const int64_t steps = request.steps > 0 ? request.steps : diffusion_.steps;
+  const int64_t steps = request.steps > 0 ? request.steps : diffusion_.sampler.steps;
   drawn.x =
       unstandardise(moments_, diffusion_.sample(conditioned(drawn), shape, steps, 1, generator));
   if (images_) drawn.x = frame_.cut(drawn.x).contiguous();

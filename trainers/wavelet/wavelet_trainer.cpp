@@ -38,6 +38,10 @@ WaveletTrainer::WaveletTrainer(const ConfigReader& root, const DataSpec& spec)
       pyramid_(read_pyramid(root.section("trainer"), spec)),
       grey_(at::zeros({1}, at::kDouble)) {
   const ConfigReader trainer = root.section("trainer");
+  const int64_t levels = pyramid_.levels();
+  if (int64_t{1} << levels > std::min(spec.shape[1], spec.shape[2]))
+    trainer.fail("levels", fmt::format("is {} (the image is {} x {}) take fewer", levels,
+                                       spec.shape[1], spec.shape[2]));
   diffusion_ = read_standard_diffusion(trainer, {"edm", "ou"});
   detail_temperature_ = trainer.number("detail_temperature", 1, 0, 1);
   nll_rows_ = trainer.integer("nll_rows", 64, 1);
@@ -132,7 +136,7 @@ Loss WaveletTrainer::loss(const Batch& batch, const Step& step) {
 
 Batch WaveletTrainer::sample(const SampleRequest& request, at::Generator& generator) {
   const at::NoGradGuard no_gradients;
-  const int64_t steps = request.steps > 0 ? request.steps : diffusion_.steps;
+  const int64_t steps = request.steps > 0 ? request.steps : diffusion_.sampler.steps;
   at::Tensor x;  // the low-pass of the stage at hand, standardised; at last the image
   for (const Stage& stage : stages_) {
     stage.network.module->eval();
@@ -170,7 +174,7 @@ std::vector<Figure> WaveletTrainer::evaluate(const EvaluationRequest& request,
   for (size_t i = 0; i < stages_.size(); ++i)
     figures.push_back(
         mean_figure("denoising_loss_" + stages_[i].name, losses.select(1, i), "per dimension"));
-  figures.push_back({"network_pixels", network_pixels(diffusion_.steps), 0, "a sample"});
+  figures.push_back({"network_pixels", network_pixels(diffusion_.sampler.steps), 0, "a sample"});
   figures.push_back(mean_figure("nll", nlls, "nats"));
   if (grey_.item<double>() == 1)
     figures.push_back(mean_figure(
@@ -203,7 +207,7 @@ double WaveletTrainer::network_pixels(int64_t steps) const {
   int64_t pixels = 0;
   for (const Stage& stage : stages_)
     pixels += (frame_.padded_height() >> stage.scale) * (frame_.padded_width() >> stage.scale);
-  return static_cast<double>(diffusion_.evaluations(steps) * pixels);
+  return static_cast<double>(diffusion_.sampler.evaluations(steps) * pixels);
 }
 
 Batch WaveletTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
