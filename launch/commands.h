@@ -34,7 +34,7 @@ struct TrainOptions {
 int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSession& session);
 
 struct SampleOptions {
-  std::string run, out, image, ema;
+  std::string run, out, image, ema, given;
   int64_t count = 0, seed = 0, steps = 0;
 };
 int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSession& session);
@@ -51,6 +51,12 @@ struct DataImportOptions {
 };
 int data_import(const DataImportOptions& options, const Catalogue& catalogue);
 int data_info(const std::string& file, const Catalogue& catalogue);
+
+struct JoinOptions {
+  std::vector<std::string> runs;
+  std::string out;
+};
+int join(const JoinOptions& options, const Catalogue& catalogue);
 
 int inspect(const std::string& run_or_checkpoint);
 int list(const std::string& what,

@@ -109,6 +109,7 @@ StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
   const ConfigReader root = run.configuration->root();
   run.output = read_output(root.section("output"));
   run.device = read_runtime(root.section("runtime"));
+  run.bf16 = root.section("training").text("precision", "fp32") == "bf16";
   run.trainer = make_trainer(root, run.spec, checkpoint.seed, catalogue.trainers);
   auto profiles = ema_profiles_of(checkpoint);
   profiles.push_back("none");

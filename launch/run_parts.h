@@ -46,7 +46,8 @@ struct StoredRun {
   at::Device device = at::kCPU;
   std::unique_ptr<Trainer> trainer;
   int64_t step = 0;
-  std::string ema;  // the profile that was loaded, or "none"
+  std::string ema;    // the profile that was loaded, or "none"
+  bool bf16 = false;  // how it was trained, and is sampled
 };
 // `ema`: a width, "none", or empty for the first profile.
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,

@@ -1,4 +1,8 @@
 // `ornstein sample`.
+#include <unistd.h>
+
+#include <cstring>
+
 #include "framework/base/errors.h"
 #include "framework/base/log.h"
 #include "framework/comm/abort_job.h"
@@ -8,10 +12,37 @@
 #include "launch/run_parts.h"
 
 namespace ornstein {
+namespace {
+
+std::shared_ptr<const Dataset> open_given(const std::string& file, const StoredRun& run,
+                                          const DataKind& kind) {
+  if (::access(file.c_str(), R_OK) != 0)
+    throw ConfigError(
+        fmt::format("--given {}: cannot be read ({}) check the path", file, std::strerror(errno)));
+  const auto configuration = Configuration::from_text("{}", "--given");
+  const auto given = kind.open({file}, configuration->root().section("dataset")).all;
+  const DataSpec spec = given->spec();
+  if (spec.shape != run.spec.shape) {
+    throw ConfigError(
+        fmt::format("--given {}: a row is [{}] (the run's are [{}]) give data of the "
+                    "run's size",
+                    file, fmt::join(spec.shape, ", "), fmt::join(run.spec.shape, ", ")));
+  }
+  if (spec.classes > run.spec.classes && run.spec.classes > 0) {
+    throw ConfigError(
+        fmt::format("--given {}: has labels up to {} (the run knows {} classes) drop "
+                    "those rows",
+                    file, spec.classes - 1, run.spec.classes));
+  }
+  return given;
+}
+
+}  // namespace
 
 int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSession& session) {
   StoredRun run;
   DataKind kind;
+  std::shared_ptr<const Dataset> given;
   session.together([&] {
     if (!options.out.empty()) require_writable(options.out, ".h5");
     if (!options.image.empty()) require_writable(options.image, ".png");
@@ -20,10 +51,15 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
     if (!options.image.empty() && !kind.draw) {
       throw ConfigError(fmt::format("--image: {} have no picture (leave it out)", run.spec.kind));
     }
+    if (!options.given.empty()) given = open_given(options.given, run, kind);
   });
   const ProcessGroup group = make_process_group(MPI_COMM_WORLD, run.device);
-  const SamplePlan plan{options.count, run.output.sample_block, static_cast<uint64_t>(options.seed),
-                        options.steps};
+  const SamplePlan plan{options.count,
+                        run.output.sample_block,
+                        static_cast<uint64_t>(options.seed),
+                        options.steps,
+                        run.bf16,
+                        given};
   Batch samples;
   try {
     samples = draw_samples(*run.trainer, plan, group, run.device);

@@ -301,10 +301,10 @@ class Run {
 
   void draw(EventFile* events) {
     const WithEma averaged(state_.groups, 0);
-    const Batch samples =
-        draw_samples(*plan_.trainer,
-                     {plan_.output.sample_count, plan_.output.sample_block, plan_.training.seed, 0},
-                     group_, plan_.device);
+    const Batch samples = draw_samples(*plan_.trainer,
+                                       {plan_.output.sample_count, plan_.output.sample_block,
+                                        plan_.training.seed, 0, plan_.training.bf16, nullptr},
+                                       group_, plan_.device);
     if (!first_) return;
     if (!plan_.data.kind.draw) {
       write_samples(plan_.data.kind, samples, plan_.data.spec,

@@ -139,7 +139,7 @@ void Configuration::refuse_unknown_keys() const {
   collect_unread(*given_, *resolved_, path, name_);
 }
 
-std::string Configuration::given() const { return given_->dump(); }
+std::string Configuration::given() const { return given_->dump(2) + "\n"; }
 
 std::string Configuration::resolved() const { return resolved_->dump(2) + "\n"; }
 

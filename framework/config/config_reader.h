@@ -83,7 +83,7 @@ class Configuration {
   ConfigReader root();
   void refuse_unknown_keys()
       const;                  // ConfigError with "did you mean" for the first key nobody has read
-  std::string given() const;  // JSON text as read, settings laid over
+  std::string given() const;  // as read, settings laid over; JSON text like resolved()
   std::string resolved() const;  // JSON text, indented, keys sorted, ends with a newline
 
  private:

@@ -1,6 +1,7 @@
 #include "framework/training/sampling.h"
 
 #include "framework/base/random.h"
+#include "framework/training/autocast.h"
 
 namespace ornstein {
 namespace {
@@ -14,7 +15,7 @@ void point_parameters_at(FlatGroup& group, const at::Tensor& buffer) {
 
 Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup& group,
                    const at::Device& device) {
-  const at::NoGradGuard no_grad;
+  const c10::InferenceMode inference;
   const int64_t blocks = (plan.count + plan.block - 1) / plan.block;
   const int64_t first = blocks * rank(group) / world_size(group);
   const int64_t end = blocks * (rank(group) + 1) / world_size(group);
@@ -23,8 +24,13 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
     const uint64_t key = random_key(Stream::kSample, {plan.seed, static_cast<uint64_t>(block)});
     auto generator = make_generator(key, device);
     seed_default_generators(key, device);
-    const Batch drawn =
-        trainer.sample({block * plan.block, plan.block, plan.steps, {}}, generator).to(at::kCPU);
+    SampleRequest request{block * plan.block, plan.block, plan.steps, {}};
+    if (plan.given) {
+      const at::Tensor rows = at::arange(request.first, request.first + request.rows, at::kLong);
+      request.given = plan.given->rows(rows.remainder(plan.given->spec().rows)).to(device);
+    }
+    const Autocast autocast(plan.bf16, device);
+    const Batch drawn = trainer.sample(request, generator).to(at::kCPU);
     x.push_back(drawn.x);
     if (drawn.labels.defined()) labels.push_back(drawn.labels);
   }

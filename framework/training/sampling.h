@@ -12,7 +12,9 @@ struct SamplePlan {
   int64_t count = 0;
   int64_t block = 32;  // rows of one call of Trainer::sample; the last block is drawn whole and cut
   uint64_t seed = 0;
-  int64_t steps = 0;  // of the sampler; 0: the method's own
+  int64_t steps = 0;                     // of the sampler; 0: the method's own
+  bool bf16 = false;                     // autocast, as in training
+  std::shared_ptr<const Dataset> given;  // sample i is conditioned on row i mod its rows; or null
 };
 
 // The samples 0..count-1 on every rank, on the CPU. All ranks call it together.

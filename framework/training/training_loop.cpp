@@ -1,11 +1,10 @@
 #include "framework/training/training_loop.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <chrono>
 
 #include "framework/base/errors.h"
 #include "framework/base/random.h"
+#include "framework/training/autocast.h"
 
 namespace ornstein {
 namespace {
@@ -23,27 +22,6 @@ class Stopwatch {
 
  private:
   Clock::time_point last_ = Clock::now();
-};
-
-// bf16 autocast while it lives; its cache of cast weights ends with the shard, since AdamW changes
-// the weights.
-class Autocast {
- public:
-  Autocast(bool on, const at::Device& device) : type_(device.type()), on_(on) {
-    if (!on_) return;
-    at::autocast::set_autocast_dtype(type_, at::kBFloat16);
-    at::autocast::set_autocast_enabled(type_, true);
-    at::autocast::increment_nesting();
-  }
-  ~Autocast() {
-    if (!on_) return;
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(type_, false);
-  }
-
- private:
-  at::DeviceType type_;
-  bool on_;
 };
 
 // One vector for the step's one small reduction: weight, loss, each term's sum and weight, a bad

@@ -71,7 +71,7 @@ class Evaluate(Case):
 class Talk(Case):
     def test_every_command_explains_itself(self):
         for command in ([], ["train"], ["sample"], ["evaluate"], ["data"], ["data", "import"], ["data", "info"], ["inspect"],
-                        ["list"], ["doctor"]):
+                        ["list"], ["doctor"], ["join"]):
             out, _ = self.succeed(*command, "--help")
             self.assertIn("ornstein", out)
 
