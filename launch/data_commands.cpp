@@ -1,18 +1,46 @@
 // `ornstein data import` and `ornstein data info`.
 #include <filesystem>
+#include <regex>
 
 #include "framework/base/errors.h"
 #include "framework/base/log.h"
 #include "framework/checkpoint/hdf5_file.h"
+#include "framework/data/data_file.h"
 #include "launch/commands.h"
 #include "launch/run_parts.h"
 
 namespace ornstein {
+namespace {
+
+bool is_twin(const std::string& source) { return source.starts_with("synthetic:"); }
+
+// What the kind opens as this twin, with the keys of `dataset` that are set, becomes a data file.
+void import_twin(const DataImportOptions& options, const DataKind& kind) {
+  if (options.import.grey)
+    throw ConfigError("--grey is for pictures (a twin is what its law says) leave it out");
+  auto settings = options.import.settings;
+  if (options.import.size > 0)
+    settings.push_back(fmt::format("dataset.size={}", options.import.size));
+  const auto configuration = Configuration::from_text("{}", "data import", settings);
+  const DataSource twin = kind.open(options.sources, configuration->root().section("dataset"));
+  configuration->refuse_unknown_keys();
+  const DataSpec spec = twin.all->spec();
+  write_data_file(options.output, spec.kind, [&](Hdf5File& file) {
+    kind.write(twin.all->rows(at::arange(spec.rows)), spec, file);
+    file.write("/split", twin.split);
+    if (twin.log_density.defined()) file.write("/log_density", twin.log_density);
+    file.write_attribute("/", "source", options.sources[0]);
+    file.write_attribute("/", "description",
+                         std::regex_replace(configuration->resolved(), std::regex("\n *"), ""));
+  });
+}
+
+}  // namespace
 
 int data_import(const DataImportOptions& options, const Catalogue& catalogue) {
   const DataKind kind = catalogue.datasets.make(options.kind);
   for (const auto& source : options.sources) {
-    if (!source.starts_with("synthetic:") && !std::filesystem::exists(source)) {
+    if (!is_twin(source) && !std::filesystem::exists(source)) {
       throw DataError(
           fmt::format("{}: no such file or folder (a source of `data import`)", source));
     }
@@ -27,7 +55,15 @@ int data_import(const DataImportOptions& options, const Catalogue& catalogue) {
     throw DataError(fmt::format("{}: cannot be written (no folder {}) make it first",
                                 options.output, folder.string()));
   }
-  kind.import(options.sources, options.output, options.import);
+  const auto& sources = options.sources;
+  if (std::any_of(sources.begin(), sources.end(), is_twin)) {
+    import_twin(options, kind);
+  } else if (!options.import.settings.empty()) {
+    throw ConfigError(fmt::format("--set {} (only a twin, synthetic:NAME, has keys) leave it out",
+                                  options.import.settings[0]));
+  } else {
+    kind.import(sources, options.output, options.import);
+  }
   return data_info(options.output, catalogue);
 }
 

@@ -18,6 +18,7 @@ constexpr const char* kUsage = R"(Ornstein trains diffusion generative models on
   ornstein train CONFIG.json        trains; under `mpirun -n N` or `srun` on N ranks
   ornstein sample RUN               draws samples from a run or checkpoint
   ornstein evaluate RUN             figures on held-out rows
+  ornstein join RUN... --out DIR    one run of stages that were trained as separate jobs
   ornstein data import KIND SOURCE... OUT.h5
   ornstein data info FILE.h5
   ornstein inspect CHECKPOINT       what a checkpoint holds, and whether it is whole
@@ -102,6 +103,9 @@ Command parse_sample(const Arguments& arguments) {
   p.options.add_options()("count", po::value(&o.count)->required(), "how many")(
       "out", po::value(&o.out), "HDF5 file with the schema of data files")(
       "image", po::value(&o.image), "a picture of them (PNG)")(
+      "given", po::value(&o.given),
+      "data file whose rows condition the samples: row i mod its rows for sample i, labels and "
+      "images alike (for methods that sample given something)")(
       "seed", po::value(&o.seed)->default_value(0), "")(
       "steps", po::value(&o.steps)->default_value(0), "of the sampler; 0: the method's own")(
       "ema", po::value(&o.ema), "width of the EMA profile, or none (default: the first profile)");
@@ -166,8 +170,11 @@ Command parse_data(Arguments arguments) {
   p.about = import_help(Catalogue());
   p.operand("OPERANDS", -1, po::value(&operands)->required());
   p.options.add_options()("size", po::value(&o.import.size)->default_value(0),
-                          "images: crop to a square and resize to so many pixels (0: as they are)")(
-      "grey", po::bool_switch(&o.import.grey), "images: one channel");
+                          "images: crop to a square and resize to so many pixels (0: as they are); "
+                          "synthetic:NAME: its size")("grey", po::bool_switch(&o.import.grey),
+                                                      "images: one channel")(
+      "set", po::value(&o.import.settings)->composing(),
+      "dataset.key=value: synthetic:NAME with another value of its key; may be repeated");
   if (!p.parse(arguments, values)) return kPrinted;
   if (operands.size() < 3)
     throw ConfigError("data import needs KIND SOURCE... OUT.h5 see `ornstein data import --help`");
@@ -177,6 +184,20 @@ Command parse_data(Arguments arguments) {
     throw ConfigError(fmt::format("--size {} (must not be negative)", o.import.size));
   o.sources.assign(operands.begin() + 1, operands.end() - 1);
   return {false, false, [o](const Catalogue& c, const MpiSession*) { return data_import(o, c); }};
+}
+
+Command parse_join(const Arguments& arguments) {
+  JoinOptions o;
+  Parser p;
+  p.usage = "join RUN... --out DIR";
+  p.about =
+      "Joins runs of one configuration that each trained some of the method's stages "
+      "(trainer.stages) into one run, to sample, evaluate or train on from.";
+  p.operand("RUN", -1, po::value(&o.runs)->required());
+  p.options.add_options()("out", po::value(&o.out)->required(), "the joined run's directory");
+  po::variables_map values;
+  if (!p.parse(arguments, values)) return kPrinted;
+  return {false, false, [o](const Catalogue& c, const MpiSession*) { return join(o, c); }};
 }
 
 Command parse_inspect(const Arguments& arguments) {
@@ -227,13 +248,14 @@ Command parse_command_line(const Arguments& arguments) {
   if (command == "train") return parse_train(rest);
   if (command == "sample") return parse_sample(rest);
   if (command == "evaluate") return parse_evaluate(rest);
+  if (command == "join") return parse_join(rest);
   if (command == "data") return parse_data(rest);
   if (command == "inspect") return parse_inspect(rest);
   if (command == "list") return parse_list(rest);
   if (command == "doctor") return parse_doctor(rest);
-  throw ConfigError(fmt::format(
-      "'{}' is no command{}", command,
-      did_you_mean(command, {"train", "sample", "evaluate", "data", "inspect", "list", "doctor"})));
+  throw ConfigError(fmt::format("'{}' is no command{}", command,
+                                did_you_mean(command, {"train", "sample", "evaluate", "join",
+                                                       "data", "inspect", "list", "doctor"})));
 }
 
 }  // namespace ornstein

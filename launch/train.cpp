@@ -103,7 +103,10 @@ void print_plan(const Plan& plan) {
 // What a resumed run may change freely.
 bool may_change(const std::string& key, const Plan& plan) {
   if (key == "training.precision") return plan.precision_is_set;
-  if (key == "training.steps" || key == "dataset.path") return true;
+  if (key == "training.steps") return true;
+  // Where the data come from: their hash is compared.
+  if (key.starts_with("dataset."))
+    return key != "dataset.kind" && key != "dataset.validation_fraction";
   for (const char* section : {"output.", "checkpoint.", "runtime."}) {
     if (key.starts_with(section)) return true;
   }

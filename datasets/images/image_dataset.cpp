@@ -15,7 +15,8 @@ struct Part {
   int64_t first = 0, rows = 0;
   at::ScalarType type;
   std::vector<int64_t> shape;  // of one row
-  at::Tensor labels, split;    // [rows] int64, uint8, or undefined
+  // [rows] int64, uint8 and float64, each undefined where the file has none.
+  at::Tensor labels, split, log_density;
 
   int64_t row_bytes() const {
     return static_cast<int64_t>(c10::elementSize(type)) * c10::multiply_integers(shape);
@@ -40,14 +41,17 @@ Part open_part(const std::string& path, int64_t first) {
                     "store channels before height and width",
                     path, fmt::join(shape, ", ")));
   if (type != at::kByte && type != at::kFloat)
-    throw DataError(fmt::format("{}: images has type {} (must be uint8 or float32) convert it",
-                                path, c10::toString(type)));
+    throw DataError(
+        fmt::format("{}: images is read as {} (must be uint8, 0 to 255, or float32) store uint8, "
+                    "or what needs more than 8 bits as float32 scaled to [-1, 1]",
+                    path, c10::toString(type)));
   const int64_t rows = shape[0];
   shape.erase(shape.begin());
-  at::Tensor labels = read_labels(file, rows);
-  at::Tensor split = read_split(file, rows);
-  return {std::move(file),   first,           rows, type, std::move(shape),
-          std::move(labels), std::move(split)};
+  Part part{std::move(file), first, rows, type, std::move(shape)};
+  part.labels = read_labels(part.file, rows);
+  part.split = read_split(part.file, rows);
+  part.log_density = read_log_density(part.file, rows);
+  return part;
 }
 
 void check_alike(const Part& part, const Part& first) {
@@ -66,6 +70,8 @@ void check_alike(const Part& part, const Part& first) {
     fail(presence("labels", part.labels), presence("labels", first.labels));
   if (part.split.defined() != first.split.defined())
     fail(presence("split", part.split), presence("split", first.split));
+  if (part.log_density.defined() != first.log_density.defined())
+    fail(presence("log_density", part.log_density), presence("log_density", first.log_density));
 }
 
 void check_finite(const Part& part, const at::Tensor& block, int64_t first) {
@@ -78,19 +84,33 @@ void check_finite(const Part& part, const at::Tensor& block, int64_t first) {
                   part.name(), first + at::nonzero(~finite)[0].item<int64_t>()));
 }
 
+// One number a row, of all its bytes, into `hashes` [b] int64.
+void hash_rows(const at::Tensor& block, const at::Tensor& hashes) {
+  auto* hash = hashes.mutable_data_ptr<int64_t>();
+  const auto* bytes = static_cast<const char*>(block.const_data_ptr());
+  const size_t row_bytes = block.nbytes() / static_cast<size_t>(block.size(0));
+  for (int64_t row = 0; row < block.size(0); ++row, bytes += row_bytes)
+    *hash++ = static_cast<int64_t>(hash_of(std::string_view(bytes, row_bytes)));
+}
+
+std::string content_hash(at::ScalarType type, const std::vector<int64_t>& shape,
+                         const at::Tensor& row_hashes, const at::Tensor& labels,
+                         const at::Tensor& split) {
+  auto hash = [](const at::Tensor& t) { return t.defined() ? hash_of(t) : 0; };
+  return fmt::format("{:016x}",
+                     hash_of(fmt::format("images {} {} {:x} {:x} {:x}", c10::toString(type), shape,
+                                         hash(row_hashes), hash(labels), hash(split))));
+}
+
 // Reads every row once: checks it, puts its hash into `hashes` [N] and, where `images` is defined,
 // its values there.
-void scan(const Part& part, at::Tensor& hashes, at::Tensor& images) {
+void scan(const Part& part, const at::Tensor& hashes, const at::Tensor& images) {
   const int64_t block_rows = std::max<int64_t>(1, kBlockBytes / part.row_bytes());
-  auto* hash = hashes.mutable_data_ptr<int64_t>() + part.first;
   for (int64_t first = 0; first < part.rows; first += block_rows) {
     const at::Tensor block =
         part.file.read_rows("/images", first, std::min(block_rows, part.rows - first));
     check_finite(part, block, first);
-    const auto* bytes = static_cast<const char*>(block.const_data_ptr());
-    const auto row_bytes = static_cast<size_t>(part.row_bytes());
-    for (int64_t row = 0; row < block.size(0); ++row, bytes += row_bytes)
-      *hash++ = static_cast<int64_t>(hash_of(std::string_view(bytes, row_bytes)));
+    hash_rows(block, hashes.narrow(0, part.first + first, block.size(0)));
     if (images.defined()) images.narrow(0, part.first + first, block.size(0)).copy_(block);
   }
 }
@@ -138,17 +158,18 @@ class ImageDataset final : public Dataset {
 DataSource open_images(const std::vector<std::string>& files, int64_t memory) {
   TORCH_CHECK(!files.empty(), "open_images without files");
   std::vector<Part> parts;
-  std::vector<at::Tensor> label_parts, split_parts;
   int64_t rows = 0;
   for (const std::string& path : files) {
     parts.push_back(open_part(path, rows));
     check_alike(parts.back(), parts.front());
     rows += parts.back().rows;
-    label_parts.push_back(parts.back().labels);
-    split_parts.push_back(parts.back().split);
   }
-  const at::Tensor labels = label_parts[0].defined() ? at::cat(label_parts) : at::Tensor();
-  const at::Tensor split = split_parts[0].defined() ? at::cat(split_parts) : at::Tensor();
+  auto concatenated = [&](at::Tensor Part::*column) {
+    std::vector<at::Tensor> all;
+    for (const Part& part : parts) all.push_back(part.*column);
+    return all[0].defined() ? at::cat(all) : at::Tensor();
+  };
+  const at::Tensor labels = concatenated(&Part::labels);
 
   DataSpec spec;
   spec.kind = "images";
@@ -157,18 +178,32 @@ DataSource open_images(const std::vector<std::string>& files, int64_t memory) {
   spec.shape = parts[0].shape;
   const at::ScalarType type = parts[0].type;
 
-  at::Tensor images, hashes = at::empty({rows}, at::kLong);
+  DataSource source;
+  source.split = concatenated(&Part::split);
+  source.log_density = concatenated(&Part::log_density);
+  at::Tensor images;
+  const at::Tensor hashes = at::empty({rows}, at::kLong);
   if (rows * parts[0].row_bytes() <= memory) images = at::empty(with_rows(spec.shape, rows), type);
   for (const Part& part : parts) scan(part, hashes, images);
   if (images.defined()) parts.clear();
-
-  auto hash = [](const at::Tensor& t) { return t.defined() ? hash_of(t) : 0; };
-  DataSource source;
-  source.content_hash = fmt::format(
-      "{:016x}", hash_of(fmt::format("images {} {} {:x} {:x} {:x}", c10::toString(type), spec.shape,
-                                     hash(hashes), hash(labels), hash(split))));
-  source.split = split;
+  source.content_hash = content_hash(type, spec.shape, hashes, labels, source.split);
   source.all = std::make_shared<ImageDataset>(spec, images, std::move(parts), labels);
+  return source;
+}
+
+DataSource hold_images(const at::Tensor& images, const at::Tensor& split,
+                       const at::Tensor& log_density) {
+  DataSpec spec;
+  spec.kind = "images";
+  spec.rows = images.size(0);
+  spec.shape = images.sizes().slice(1).vec();
+  const at::Tensor hashes = at::empty({spec.rows}, at::kLong), no_labels;
+  hash_rows(images, hashes);
+  DataSource source;
+  source.split = split;
+  source.log_density = log_density;
+  source.content_hash = content_hash(images.scalar_type(), spec.shape, hashes, no_labels, split);
+  source.all = std::make_shared<ImageDataset>(spec, images, std::vector<Part>(), no_labels);
   return source;
 }
 

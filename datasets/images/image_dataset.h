@@ -1,5 +1,5 @@
 // Reads data files of kind `images`: `images` [N, C, H, W], uint8 (v -> v / 127.5 - 1) or float32
-// (as they are); optional `labels` [N] and `split` [N], integers.
+// (as they are); optional `labels` [N] and `split` [N], integers, and `log_density` [N], nats.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +16,10 @@ namespace ornstein::images {
 // of images are then held in memory in their stored type; more stay on disk and are read on demand.
 // Throws DataError naming file, data set and row.
 DataSource open_images(const std::vector<std::string>& files, int64_t memory = int64_t{1} << 30);
+
+// The same of images that are there already, float32 [N, C, H, W], contiguous, with a split [N] and
+// a log_density [N] or neither. A file that holds them has the same content hash.
+DataSource hold_images(const at::Tensor& images, const at::Tensor& split,
+                       const at::Tensor& log_density);
 
 }  // namespace ornstein::images

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "datasets/images/font_file.h"
 #include "datasets/images/idx_file.h"
 #include "framework/base/errors.h"
 
@@ -34,6 +35,12 @@ void import_images(const std::vector<std::string>& sources, const std::string& o
     if (!fs::exists(source))
       throw DataError(
           fmt::format("{} is not there (no such file or folder) check the path", source));
+    if (is_font_file(source)) {
+      if (sources.size() > 1)
+        throw DataError(
+            fmt::format("{} is a font (one font makes one data file) import it alone", source));
+      return import_font(source, output, options);
+    }
     const std::vector<std::string> found = idx_files_in(source);
     idx.insert(idx.end(), found.begin(), found.end());
     if (found.empty()) others.push_back(source);

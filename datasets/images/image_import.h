@@ -9,8 +9,8 @@
 
 namespace ornstein::images {
 
-// Each source is a file or a folder. IDX files (or folders holding some) go to import_idx, all
-// else to import_pictures; not both at once.
+// Each source is a file or a folder. A font, alone, goes to import_font; IDX files (or folders
+// holding some) go to import_idx, all else to import_pictures; not both at once.
 void import_images(const std::vector<std::string>& sources, const std::string& output,
                    const ImportOptions& options);
 
@@ -25,6 +25,12 @@ void import_idx(const std::vector<std::string>& files, const std::string& output
 // are grey or options.grey, else RGB. All must have one size unless options.size is given.
 void import_pictures(const std::vector<std::string>& sources, const std::string& output,
                      const ImportOptions& options);
+
+// The colour bitmaps of a font, one a glyph, by glyph index, on white (mixed in the stored values).
+// All are cut or widened to the smallest centred square that holds whatever is not transparent in
+// any of them, so that nothing is lost and all keep one scale (Noto Color Emoji: 136 x 128 pixels,
+// of which 128 x 128 are used); then resized to options.size, where given.
+void import_font(const std::string& path, const std::string& output, const ImportOptions& options);
 
 // "a.png, b.png": what the attribute `source` says, without folders.
 std::string file_names(const std::vector<std::string>& paths);

@@ -37,12 +37,16 @@ class PngDecoder {
   explicit PngDecoder(const std::string& path) : path_(path) {
     image_.version = PNG_IMAGE_VERSION;
     check(png_image_begin_read_from_file(&image_, path.c_str()));
-    image_.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // else 16 bits without a gAMA chunk pass for linear
   }
   ~PngDecoder() { png_image_free(&image_); }
   PngDecoder(const PngDecoder&) = delete;
 
   PictureShape shape() const {
+    if (image_.format & PNG_FORMAT_FLAG_LINEAR)  // libpng's word for 16 bits
+      throw DataError(
+          fmt::format("{} has 16 bits a channel (pictures are stored in 8, the rest would be lost) "
+                      "convert it to 8 bits, or store float32 `images` in an HDF5 data file",
+                      path_));
     return {image_.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1, image_.height, image_.width};
   }
 

@@ -1,4 +1,4 @@
-// Decodes PNG and JPEG files to 8 bits a channel, grey or RGB.
+// Decodes PNG and JPEG files of 8 bits a channel or fewer, grey or RGB.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,8 +16,7 @@ struct PictureShape {
 // From the header alone. Both throw DataError naming the file.
 PictureShape picture_shape(const std::string& path);
 
-// uint8 [C, H, W]. 16 bits are rounded to 8; what is transparent shows white, mixed in the stored
-// (not linear) values.
+// uint8 [C, H, W]. What is transparent shows white, mixed in the stored (not linear) values.
 at::Tensor read_picture(const std::string& path);
 
 // images [N, 1 or 3, H, W] -> [N, channels, H, W], uint8 both. RGB becomes grey by its luma

@@ -33,17 +33,6 @@ DataSource open(const std::vector<std::string>& files, const ConfigReader& datas
   return open_twin(twin_name(files), dataset.integer("rows", kTwinRows, 6));
 }
 
-void import_twin(const std::string& name, const std::string& output) {
-  const DataSource twin = open_twin(name);
-  write_data_file(output, "points", [&](Hdf5File& file) {
-    file.write_attribute("/", "space", "euclidean");
-    file.write_attribute("/", "source", fmt::format("{}{}", kSynthetic, name));
-    file.write("/points", twin.all->rows(at::arange(twin.all->spec().rows)).x);
-    file.write("/split", twin.split);
-    file.write("/log_density", twin.log_density);
-  });
-}
-
 void import_tables(const std::vector<std::string>& sources, const std::string& output) {
   std::vector<at::Tensor> tables;
   std::vector<std::string> names;
@@ -64,11 +53,9 @@ void import_tables(const std::vector<std::string>& sources, const std::string& o
 void import_sources(const std::vector<std::string>& sources, const std::string& output,
                     const ImportOptions& options) {
   if (sources.empty())
-    throw DataError(
-        "no source to make points from (a table of numbers or synthetic:NAME is needed)");
+    throw DataError("no source to make points from (a table of numbers is needed)");
   if (options.size != 0 || options.grey)
     throw DataError("points have no pixels (size and grey are for images) leave them out");
-  if (any_twin(sources)) return import_twin(twin_name(sources), output);
   import_tables(sources, output);
 }
 

@@ -102,21 +102,6 @@ Shape shape_of(const Hdf5File& file) {
   return {shape[0], shape[1], space};
 }
 
-// One number a row, float64, finite.
-at::Tensor read_log_density(const Hdf5File& file, int64_t rows) {
-  if (!file.has("/log_density")) return {};
-  if (file.shape("/log_density") != std::vector<int64_t>{rows})
-    throw DataError(
-        fmt::format("{}: 'log_density' has shape [{}] (one number a row is needed: [{}])",
-                    file.path(), fmt::join(file.shape("/log_density"), ", "), rows));
-  const at::Tensor values = file.read("/log_density").to(at::kDouble);
-  const int64_t row = first_row_off("euclidean", values.unsqueeze(1));
-  if (row >= 0)
-    throw DataError(fmt::format("{}: row {} of 'log_density' is {} (a finite number is needed)",
-                                file.path(), row, values[row].item<double>()));
-  return values;
-}
-
 // Reads and checks all rows in blocks: `take` gets each, float32.
 void scan(const Hdf5File& file, const Shape& shape,
           const std::function<void(const at::Tensor& x)>& take) {

@@ -62,6 +62,22 @@ at::Tensor read_split(const Hdf5File& file, int64_t rows) {
   return split.defined() ? split.to(at::kByte) : split;
 }
 
+at::Tensor read_log_density(const Hdf5File& file, int64_t rows) {
+  if (!file.has("/log_density")) return {};
+  if (file.shape("/log_density") != std::vector<int64_t>{rows})
+    throw DataError(
+        fmt::format("{}: 'log_density' has shape [{}] (one number a row is needed: [{}])",
+                    file.path(), fmt::join(file.shape("/log_density"), ", "), rows));
+  const at::Tensor values = file.read("/log_density").to(at::kDouble);
+  const at::Tensor wrong = at::nonzero(values.isfinite().logical_not());
+  if (wrong.numel() > 0) {
+    const int64_t row = wrong[0].item<int64_t>();
+    throw DataError(fmt::format("{}: row {} of 'log_density' is {} (a finite number is needed)",
+                                file.path(), row, values[row].item<double>()));
+  }
+  return values;
+}
+
 void write_data_file(const std::string& output, const std::string& kind,
                      const std::function<void(Hdf5File&)>& fill) {
   const std::string beside = output + ".part";

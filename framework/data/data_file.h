@@ -1,5 +1,5 @@
 // What the data files of every kind share: root attributes `kind` and `format_version`, and the
-// optional data sets `labels` and `split`.
+// optional data sets `labels`, `split` and `log_density`.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,6 +22,9 @@ at::Tensor read_labels(const Hdf5File& file, int64_t rows);
 
 // [rows] uint8: 0 train, 1 validation, 2 test; undefined when the file has none.
 at::Tensor read_split(const Hdf5File& file, int64_t rows);
+
+// [rows] float64, nats, of a twin's rows under its law; undefined when the file has none.
+at::Tensor read_log_density(const Hdf5File& file, int64_t rows);
 
 // Makes `output`: the root attributes that open_data_file wants, and what `fill` writes, go into a
 // file beside it, which is renamed at the end, so that a failure leaves nothing behind (and an

@@ -15,8 +15,9 @@ namespace ornstein {
 class Hdf5File;
 
 struct ImportOptions {
-  int64_t size = 0;   // images: crop and resize to size x size; 0: as they are
-  bool grey = false;  // images: one channel
+  int64_t size = 0;                   // images: crop and resize to size x size; 0: as they are
+  bool grey = false;                  // images: one channel
+  std::vector<std::string> settings;  // twins: "dataset.key=value"
 };
 
 struct DataKind {
@@ -26,8 +27,8 @@ struct DataKind {
       open;
   std::vector<std::string> twins;  // NAMEs of synthetic:NAME
   std::string sources;             // what `data import KIND SOURCE...` takes, one line for --help
-  // Makes a data file from what people have. Throws DataError; writes beside `output` and renames,
-  // so that a failure leaves nothing behind.
+  // Makes a data file from what people have; twins come through open() and write() instead. Throws
+  // DataError; writes beside `output` and renames, so that a failure leaves nothing behind.
   std::function<void(const std::vector<std::string>& sources, const std::string& output,
                      const ImportOptions& options)>
       import;

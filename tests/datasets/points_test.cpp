@@ -327,12 +327,16 @@ TEST_F(Points, LeaveAnOlderFileAsItWasWhenMakingANewOneFails) {
   EXPECT_TRUE(at::equal(all_of(open_files({older})), some_points()));
 }
 
-TEST_F(Points, OfATwinAreTheSameImportedAsDrawn) {
-  kind().import({"synthetic:checkerboard"}, path("twin.h5"), {});
-  const DataSource imported = open_files({path("twin.h5")});
+TEST_F(Points, OfATwinAreTheSameStoredAsDrawn) {
   const auto configuration = Configuration::from_text(R"({"dataset": {}})", "test");
   const DataSource drawn =
       kind().open({"synthetic:checkerboard"}, configuration->root().section("dataset"));
+  write_data_file(path("twin.h5"), "points", [&](Hdf5File& file) {
+    kind().write({all_of(drawn)}, drawn.all->spec(), file);
+    file.write("/split", drawn.split);
+    file.write("/log_density", drawn.log_density);
+  });
+  const DataSource imported = open_files({path("twin.h5")});
   EXPECT_TRUE(at::equal(all_of(imported), all_of(drawn)));
   EXPECT_TRUE(at::equal(imported.split, drawn.split));
   EXPECT_TRUE(at::equal(imported.log_density, drawn.log_density));
@@ -344,7 +348,8 @@ TEST_F(Points, OfATwinStandAlone) {
   const auto table = text("table.csv", "1,2\n");
   expect_refusal(
       [&] {
-        kind().import({table, "synthetic:gaussian"}, path("out.h5"), {});
+        const auto configuration = Configuration::from_text("{}", "test");
+        kind().open({table, "synthetic:gaussian"}, configuration->root().section("dataset"));
       },
       {"synthetic:gaussian", "alone"});
   EXPECT_EQ(files_left(), std::vector<std::string>{"table.csv"});

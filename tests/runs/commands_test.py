@@ -43,6 +43,19 @@ class Sample(Case):
             with h5py.File(self.folder / "fewer.h5", "r") as file:
                 self.assertTrue(np.array_equal(file[key][()], drawn[0][: count - 3]))
 
+    def test_twins_are_the_same_data_imported_as_drawn(self):
+        self.succeed("data", "import", "points", "synthetic:gaussian", "twin.h5", folder=self.folder)
+        self.train("score_points.json", "drawn", **{"training.steps": 2})
+        self.train("score_points.json", "drawn", flags=["--resume"], **{"training.steps": 4, "dataset.path": "twin.h5"})
+        self.succeed("data", "import", "images", "synthetic:phi4", "phi4.h5", "--size", "8", "--set", "dataset.rows=60",
+                     folder=self.folder)
+        with h5py.File(self.folder / "phi4.h5", "r") as file:
+            self.assertEqual(file["images"].shape, (60, 1, 8, 8))
+        for setting, says in (("--size=11", "even"), ("--set=dataset.bet=3", "did you mean 'beta'")):
+            code, _, error = run("data", "import", "images", "synthetic:phi4", "x.h5", setting, folder=self.folder)
+            self.assertEqual(code, 2, error)
+            self.assertIn(says, error)
+
     def test_is_a_valid_data_file_again(self):
         self.train("score_points.json", "again")
         self.succeed("sample", "again", "--count", 100, "--out", "samples.h5", folder=self.folder)
