@@ -5,11 +5,19 @@
 namespace ornstein {
 namespace {
 
+constexpr int64_t kFewestBlocks = 16;
+
 // The blocks of one call, evaluated on the ranks that own them.
 struct Blocks {
+  int64_t rows = 0;  // of a block
   std::vector<int64_t> numbers;
   std::vector<at::Tensor> results;
 };
+
+// Few rows are costly ones, likelihoods or samples of an evaluation: they too are shared.
+int64_t rows_of_block(int64_t total, int64_t most) {
+  return std::min(most, (total + kFewestBlocks - 1) / kFewestBlocks);
+}
 
 // Of a block's result, also for a rank that owns no block.
 TensorForm form_of(const ProcessGroup& group, const std::vector<at::Tensor>& results) {
@@ -19,20 +27,20 @@ TensorForm form_of(const ProcessGroup& group, const std::vector<at::Tensor>& res
 }  // namespace
 
 ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const at::Device& device,
-                                int64_t block_rows) {
+                                int64_t most_rows) {
   auto calls = std::make_shared<uint64_t>(0);
   auto evaluate = [=](int64_t total, const RowFunction& function) {
     const uint64_t call = (*calls)++;
     require_same(group, "a ParallelRows call", fmt::format("call {} over {} rows", call, total));
     TORCH_CHECK(total > 0, "ParallelRows over ", total, " rows");
-    Blocks blocks;
-    for (int64_t block = rank(group); block * block_rows < total; block += world_size(group)) {
-      const int64_t first = block * block_rows;
+    Blocks blocks{rows_of_block(total, most_rows), {}, {}};
+    for (int64_t block = rank(group); block * blocks.rows < total; block += world_size(group)) {
+      const int64_t first = block * blocks.rows;
       auto generator = make_generator(
           random_key(Stream::kRows, {seed, call, static_cast<uint64_t>(block)}), device);
       blocks.numbers.push_back(block);
       blocks.results.push_back(
-          function(first, std::min(block_rows, total - first), generator).detach().contiguous());
+          function(first, std::min(blocks.rows, total - first), generator).detach().contiguous());
     }
     return blocks;
   };
@@ -53,13 +61,13 @@ ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const 
     return exchange(blocks,
                     at::zeros(form.sizes, at::TensorOptions().dtype(form.type).device(device)),
                     [&](at::Tensor& whole, int64_t block, const at::Tensor& result) {
-                      whole.narrow(0, block * block_rows, result.size(0)).copy_(result);
+                      whole.narrow(0, block * blocks.rows, result.size(0)).copy_(result);
                     });
   };
   rows.sum = [=](int64_t total, const RowFunction& function) {
     const Blocks blocks = evaluate(total, function);
     auto sizes = form_of(group, blocks.results).sizes;
-    sizes.insert(sizes.begin(), (total + block_rows - 1) / block_rows);
+    sizes.insert(sizes.begin(), (total + blocks.rows - 1) / blocks.rows);
     const at::Tensor parts =
         exchange(blocks, at::zeros(sizes, at::TensorOptions().dtype(at::kDouble).device(device)),
                  [](at::Tensor& whole, int64_t block, const at::Tensor& result) {

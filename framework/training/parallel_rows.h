@@ -6,10 +6,10 @@
 
 namespace ornstein {
 
-// Blocks of `block_rows` rows, block k on rank k mod world; its generator is keyed by (seed, call
-// number, k). Each call is agreed on over ranks first: CommError when ranks differ in (call number,
-// total).
+// At least 16 blocks (of one row or more) of at most `most_rows` rows, block k on rank k mod world;
+// its generator is keyed by (seed, call number, k). Each call is agreed on over ranks first:
+// CommError when ranks differ in (call number, total).
 ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const at::Device& device,
-                                int64_t block_rows = 256);
+                                int64_t most_rows = 256);
 
 }  // namespace ornstein
