@@ -119,7 +119,7 @@ class WrongPairings(MethodsCase):
                     **{"dataset.path": plain, "trainer.task": "labels", "trainer.estimator": "cde"})
         self.refuse("conditional_fashion_mnist.json", "trainer.factor", **{"dataset.path": plain})
         for method in ("multiscale", "conditional", "nonlinear_flow"):
-            self.refuse(f"{method}_fashion_mnist.json", "uint8 or float32", **{"dataset.path": deep})
+            self.refuse(f"{method}_fashion_mnist.json", "must be uint8", **{"dataset.path": deep})
 
     def test_of_a_condition_and_a_run(self):
         path = SOURCE / "configs/conditional_fashion_mnist.json"
