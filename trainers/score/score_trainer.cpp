@@ -34,7 +34,7 @@ ScoreTrainer::ScoreTrainer(const ConfigReader& root, const DataSpec& spec)
         spec.space, spec.kind));
   }
   const ConfigReader trainer = root.section("trainer");
-  diffusion_ = read_standard_diffusion(trainer, {"edm", "vp", "log_snr", "ve"});
+  diffusion_ = read_standard_diffusion(trainer, {"edm", "vp", "ou", "log_snr", "ve"});
   class_conditional_ = trainer.flag("class_conditional", false);
   if (class_conditional_ && spec.classes == 0)
     trainer.fail("class_conditional", "the data have no labels");
