@@ -112,7 +112,7 @@ int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
     figures = figures_of(run, data, held_out, group, kSeed);
     if (other.trainer) others = figures_of(other, data, held_out, group, kSeed);
   } catch (const std::exception& error) {
-    abort_job(error);  // others may be waiting in a collective
+    abort_job(error, exit_code_of(error));  // others may be waiting in a collective
   }
   session.together([&] {
     if (session.rank() != 0) return;

@@ -17,7 +17,7 @@ struct Part {
 };
 
 bool may_differ(const std::string& key) {
-  if (key == "trainer.stages" || key == "training.steps") return true;
+  if (key == "trainer.stages" || key == "training.steps" || key == "dataset.path") return true;
   for (const char* section : {"output.", "checkpoint.", "runtime.", "start_from."})
     if (key.starts_with(section)) return true;
   return false;
@@ -63,10 +63,9 @@ const Part& owner_of(const std::string& group, const std::vector<Part>& parts) {
 
 // "/trainer/G/...", "/optimizer/G/...", "/ema/WIDTH/G/..."; empty for "/state/...".
 std::string group_of(const std::string& path) {
-  const bool ema = path.starts_with("/ema/");
   if (path.starts_with("/state/")) return "";
-  const size_t begin = path.find('/', path.find('/', 1) + 1) + 1;
-  const size_t first = ema ? begin : path.find('/', 1) + 1;
+  size_t first = path.find('/', 1) + 1;
+  if (path.starts_with("/ema/")) first = path.find('/', first) + 1;
   return path.substr(first, path.find('/', first) - first);
 }
 
@@ -120,14 +119,15 @@ int join(const JoinOptions& options, const Catalogue& catalogue) {
   joined.config = Configuration::from_text(joined.config, parts.front().run, {all})->given();
 
   RunDirectory directory(options.out);
+  CheckpointDirectory checkpoints(directory.checkpoints(), 1, 0);
   directory.open_for_writing();
-  if (directory.holds_run())
+  if (directory.holds_run() || !checkpoints.fresh())
     throw ConfigError(
         fmt::format("{}: already holds a run (nothing is overwritten) choose another "
                     "--out",
                     options.out));
   directory.write_config(joined.config);
-  CheckpointDirectory(directory.checkpoints(), 1, 0).write(joined);
+  checkpoints.write(joined);
   log_info(fmt::format("{}: {} joined from {} runs, at step {}", options.out,
                        fmt::join(stages, ", "), parts.size(), joined.step));
   return kDone;

@@ -64,7 +64,7 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
   try {
     samples = draw_samples(*run.trainer, plan, group, run.device);
   } catch (const std::exception& error) {
-    abort_job(error);  // others may be waiting in a collective
+    abort_job(error, exit_code_of(error));  // others may be waiting in a collective
   }
   session.together([&] {
     if (session.rank() != 0) return;

@@ -54,7 +54,8 @@ Sampler read_sampler(const ConfigReader& trainer, const std::string& default_nam
 }
 
 StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
-                                          const std::vector<std::string>& paths) {
+                                          const std::vector<std::string>& paths,
+                                          const std::string& default_times) {
   StandardDiffusion diffusion;
   const std::string path_name = trainer.choice("path", paths.front(), paths);
   const bool edm = path_name == "edm", preserving = !edm && path_name != "ve";
@@ -82,7 +83,7 @@ StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
                                                      : ve_path(sigma_min, sigma_max);
   const bool importance =
       path_name == "vp" &&
-      trainer.choice("times", "uniform", {"uniform", "importance"}) != "uniform";
+      trainer.choice("times", default_times, {"uniform", "importance"}) != "uniform";
   if (edm) {
     diffusion.training_sigmas = [=](const at::Tensor& u) {
       return log_normal_sigmas(u, mean, std);

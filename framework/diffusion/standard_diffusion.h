@@ -70,6 +70,7 @@ struct StandardDiffusion {
 
 // `paths`: those the trainer allows, the default first.
 StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
-                                          const std::vector<std::string>& paths);
+                                          const std::vector<std::string>& paths,
+                                          const std::string& default_times = "uniform");
 
 }  // namespace ornstein

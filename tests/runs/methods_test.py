@@ -15,12 +15,14 @@ FEW = {"training.steps": STEPS, "training.global_batch": 8, "training.micro_batc
 
 
 def configurations():
-    """{method: its first configuration}, those that other tests hold to the same left out."""
+    """{method: its first configuration}, one for each flow, without those that other tests hold to the same."""
     found = {}
     for path in sorted((SOURCE / "configs").glob("*.json")):
         config = json.loads(path.read_text())
-        found.setdefault(config["trainer"]["name"], (path, config))
-    return {name: found[name] for name in sorted(found) if name not in ("score", "wavelet")}
+        name = "_".join([config["trainer"]["name"], *filter(None, [config.get("flow", {}).get("name")])])
+        if name not in ("score", "wavelet"):
+            found.setdefault(name, (path, config))
+    return found
 
 
 class MethodsCase(Case):
@@ -47,13 +49,13 @@ class EveryMethod(MethodsCase):
                     self.assert_close(last_checkpoint(self.folder / f"{name}_{ranks}"), whole, rate, STEPS)
 
                 drawn = []
-                for ranks in (1, 2):
+                for ranks in (1, 2, 4):
                     out = f"{name}_{ranks}.h5"
                     self.succeed("sample", f"{name}_2", "--count", 6, "--steps", 4, "--out", out, ranks=ranks,
                                  folder=self.folder)
                     with h5py.File(self.folder / out, "r") as file:
                         drawn.append(file[config["dataset"]["kind"]][()])
-                self.assertTrue(np.array_equal(*drawn))
+                self.assertTrue(np.array_equal(drawn[0], drawn[1]) and np.array_equal(drawn[0], drawn[2]))
                 self.assertTrue(np.isfinite(drawn[0]).all())
 
 
@@ -118,6 +120,7 @@ class WrongPairings(MethodsCase):
         self.refuse("conditional_fashion_mnist.json", "labels",
                     **{"dataset.path": plain, "trainer.task": "labels", "trainer.estimator": "cde"})
         self.refuse("conditional_fashion_mnist.json", "trainer.factor", **{"dataset.path": plain})
+        self.refuse("nonlinear_flow_fashion_mnist.json", "flow.blocks", **{"flow.blocks": [0, 0, 0, 0, 0, 0, 1]})
         for method in ("multiscale", "conditional", "nonlinear_flow"):
             self.refuse(f"{method}_fashion_mnist.json", "must be uint8", **{"dataset.path": deep})
 

@@ -68,6 +68,8 @@ TEST(MultiscaleProcess, DiffusionIsMinusSigmaSquareTimesTheSlopeOfTheLogSnr) {  
 // interval k is linear, and so is the sampler.
 class GaussianBlocks : public testing::Test {
  protected:
+  GaussianBlocks() { process_.deviations().copy_(at::tensor({0.5, 1.0, 3.0}, at::kDouble)); }
+
   static constexpr int64_t kScales = 3, kRows = 4000, kSteps = 6;
   const MultiscaleProcess process_{kScales, 1, 8, 8};
   const at::Tensor lambda_ = at::tensor({0.3, 1.5, 4.0}, at::kDouble);  // blocks 1, 2, 3
@@ -100,13 +102,13 @@ class GaussianBlocks : public testing::Test {
     return at::cat(levels);
   }
 
-  // Row 1.3's closed form: the variance of block k after one uninterrupted chain.
+  // Row 1.3's closed form: the variance of block k after one uninterrupted chain, in the image.
   double expected(int64_t block) const {
     const at::Tensor alpha_bar = (1 / (1 + levels(block).square())).flip(0).contiguous();
     const double* first = alpha_bar.const_data_ptr<double>();
-    return reverse_ancestral(lambda_.narrow(0, block - 1, 1), {first, first + alpha_bar.numel()},
-                             false)
-        .variance.item<double>();
+    const AffineLaw law = reverse_ancestral(lambda_.narrow(0, block - 1, 1),
+                                            {first, first + alpha_bar.numel()}, false);
+    return (law.variance * process_.deviations()[block - 1].square()).item<double>();
   }
 
   at::Tensor place(int64_t k, int64_t block) const {
@@ -179,42 +181,54 @@ struct Fixture {
   std::vector<ParameterGroup> groups;
 };
 
-// Row 1.5: with one scale it is `score` on the same path, bit for bit.
-TEST(MultiscaleTrainer, WithOneScaleIsTheUniformModel) {
-  for (const char* prediction : {"noise", "v"}) {
-    for (const char* sampler : {"ancestral", "heun", "ddim"}) {
-      SCOPED_TRACE(fmt::format("{} {}", prediction, sampler));
-      const MemoryDataset data = grey_images(40, 8);
-      Fixture multi(data, {"trainer.scales=1", fmt::format("trainer.prediction={}", prediction),
-                           fmt::format("trainer.sampler={}", sampler)});
-      const std::string uniform = fmt::format(
-          R"({{"trainer": {{"path": "log_snr", "prediction": "{}", "sampler": "{}", "steps": 6}},
-               "network": {{"name": "resnet", "channels": 8, "blocks": 1, "norm_num_groups": 2}}}})",
-          prediction, sampler);
-      const auto configuration = Configuration::from_text(uniform, "test");
-      seed_default_generators(1);
-      score::ScoreTrainer score(configuration->root(), data.spec());
-      const auto groups = score.parameters();
-      score.fit(data, serial_rows());
+// Row 1.5: with one scale it is `score` on the same path, bit for bit, whether the network takes
+// the images as they are or framed.
+const std::string kResnet =
+    R"({"name": "resnet", "channels": 8, "blocks": 1, "norm_num_groups": 2})";
+const std::string kUnet =
+    R"({"name": "unet", "block_out_channels": [8, 8], "add_attention": false,
+        "down_block_types": ["DownBlock2D", "DownBlock2D"]})";
 
-      for (int64_t shard = 0; shard < 4; ++shard) {
-        const at::Tensor x = data.rows(at::arange(10) + 10 * shard).x;
-        const at::Tensor ours = shard_loss(*multi.trainer, x, shard, 4, data).sum;
-        const at::Tensor theirs = shard_loss(score, x, shard, 4, data).sum;
-        EXPECT_TRUE(ours.equal(theirs));
-        ours.backward(), theirs.backward();
-      }
-      const at::NoGradGuard no_gradients;
-      for (size_t i = 0; i < groups[0].parameters.size(); ++i) {
-        at::Tensor ours = multi.groups[0].parameters[i].tensor;
-        at::Tensor theirs = groups[0].parameters[i].tensor;
-        EXPECT_TRUE(ours.grad().equal(theirs.grad())) << groups[0].parameters[i].name;
-        ours -= 0.1 * ours.grad(), theirs -= 0.1 * theirs.grad();
-      }
-      auto generator = make_generator(3), again = make_generator(3);
-      EXPECT_TRUE(multi.trainer->sample({0, 5, 0, {}}, generator)
-                      .x.equal(score.sample({0, 5, 0, {}}, again).x));
+struct Choice {
+  const char *prediction, *sampler;
+  std::string network;
+};
+
+TEST(MultiscaleTrainer, WithOneScaleIsTheUniformModel) {
+  for (const auto& [prediction, sampler, network] :
+       {Choice{"noise", "ancestral", kResnet}, Choice{"noise", "heun", kUnet},
+        Choice{"v", "heun", kResnet}, Choice{"v", "ddim", kUnet}}) {
+    SCOPED_TRACE(fmt::format("{} {} {}", prediction, sampler, network));
+    const MemoryDataset data = grey_images(40, 7);
+    Fixture multi(data, {"trainer.scales=1", fmt::format("trainer.prediction={}", prediction),
+                         fmt::format("trainer.sampler={}", sampler), "network=" + network});
+    const std::string uniform = fmt::format(
+        R"({{"trainer": {{"path": "log_snr", "prediction": "{}", "sampler": "{}", "steps": 6}},
+               "network": {}}})",
+        prediction, sampler, network);
+    const auto configuration = Configuration::from_text(uniform, "test");
+    seed_default_generators(1);
+    score::ScoreTrainer score(configuration->root(), data.spec());
+    const auto groups = score.parameters();
+    score.fit(data, serial_rows());
+
+    for (int64_t shard = 0; shard < 4; ++shard) {
+      const at::Tensor x = data.rows(at::arange(10) + 10 * shard).x;
+      const at::Tensor ours = shard_loss(*multi.trainer, x, shard, 4, data).sum;
+      const at::Tensor theirs = shard_loss(score, x, shard, 4, data).sum;
+      EXPECT_TRUE(ours.equal(theirs));
+      ours.backward(), theirs.backward();
     }
+    const at::NoGradGuard no_gradients;
+    for (size_t i = 0; i < groups[0].parameters.size(); ++i) {
+      at::Tensor ours = multi.groups[0].parameters[i].tensor;
+      at::Tensor theirs = groups[0].parameters[i].tensor;
+      EXPECT_TRUE(ours.grad().equal(theirs.grad())) << groups[0].parameters[i].name;
+      ours -= 0.1 * ours.grad(), theirs -= 0.1 * theirs.grad();
+    }
+    auto generator = make_generator(3), again = make_generator(3);
+    EXPECT_TRUE(multi.trainer->sample({0, 5, 0, {}}, generator)
+                    .x.equal(score.sample({0, 5, 0, {}}, again).x));
   }
 }
 
@@ -252,6 +266,26 @@ TEST(MultiscaleTrainer, BoundOfTheExactModelIsItsLogDensity) {
   EXPECT_LT(bound.standard_error, 0.1 * 64) << "the test would see nothing";
 }
 
+// An untrained network predicts no noise, so that each number's error is 1 and the loss is the mean
+// of the blocks' weights |dl_m/dt|, block k's being 1.
+TEST(MultiscaleTrainer, WeighsBlocksByTheirClocks) {
+  const MemoryDataset data = grey_images(2000, 8);
+  Fixture fixture(data);
+  const double numbers[] = {48, 12, 4};
+  for (int64_t k = 1; k <= 3; ++k) {
+    double mean = 0, squares = 0, all = 0;
+    for (int64_t m = k; m <= 3; ++m) {
+      const double weight = (k / 3.0 - 1e-3) / (m / 3.0 - 1e-3);
+      mean += numbers[m - 1] * weight, squares += numbers[m - 1] * weight * weight;
+      all += numbers[m - 1];
+    }
+    const at::Tensor x = data.rows(at::arange(2000)).x;
+    const Loss loss = fixture.trainer->loss({x}, {k - 1, 0, 1, make_generator(5), data});
+    EXPECT_NEAR(loss.sum.item<double>() / 2000, mean / all, 4 * std::sqrt(2 * squares / 2000) / all)
+        << k;
+  }
+}
+
 // (1 - 4^-S)/(S 3/4) of full-size steps.
 TEST(MultiscaleTrainer, SavesThePixelsOfTheClosedForm) {
   const MemoryDataset data = grey_images(8, 32);
@@ -263,7 +297,18 @@ TEST(MultiscaleTrainer, SavesThePixelsOfTheClosedForm) {
   const double published[] = {1, 1.60, 2.29, 3.01};
   for (int64_t scales = 1; scales <= 4; ++scales)
     EXPECT_NEAR(pixels(1, "ancestral") / pixels(scales, "ancestral"), published[scales - 1], 5e-3);
-  EXPECT_EQ(pixels(2, "heun"), 11 * 32 * 32 + 12 * 16 * 16);
+  // What a sampler really asks for.
+  int64_t seen = 0;
+  const Denoiser counting = [&](const at::Tensor& y, const at::Tensor&) {
+    seen += y.size(2) * y.size(3);
+    return at::zeros_like(y);
+  };
+  const auto configuration = Configuration::from_text("{}", "test");
+  auto generator = make_generator(1);
+  sample_multiscale(MultiscaleProcess(2, 1, 32, 32),
+                    read_sampler(configuration->root().section("trainer"), "heun"),
+                    {counting, counting}, 1, 6, generator);
+  EXPECT_EQ(pixels(2, "heun"), seen);
 }
 
 TEST(MultiscaleTrainer, DrawsImagesOfTheDatasSize) {

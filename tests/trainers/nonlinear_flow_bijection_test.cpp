@@ -190,11 +190,14 @@ TEST(Chain, IsNotCastToLowerPrecision) {
   };
   const Mapped plain = forward();
   at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  const at::Tensor back = flow->settled()->inverse(plain.z);
   at::autocast::set_autocast_enabled(at::kCPU, true);
   const Mapped within = forward();
+  const at::Tensor back_within = flow->settled()->inverse(plain.z);
   at::autocast::set_autocast_enabled(at::kCPU, false);
   at::autocast::clear_cache();
   EXPECT_TRUE(at::equal(plain.z, within.z));
+  EXPECT_TRUE(at::equal(back, back_within));
   EXPECT_TRUE(at::equal(plain.log_det, within.log_det));
 }
 

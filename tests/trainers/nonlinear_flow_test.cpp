@@ -440,10 +440,17 @@ TEST(NonlinearFlowTrainer, LargerLatentsHaveALargerLogDeterminantAndTheSamplesUn
     auto generator = make_generator(3);
     return fixture.trainer->sample({0, 3, 4, {}}, generator).x - mean;
   };
+  const auto loss = [&] {  // of a row
+    return shard_loss(*fixture.trainer, data.rows(at::arange(16)).x, 0, 1, data)
+               .sum.item<double>() /
+           16;
+  };
   const auto before = fixture.trainer->evaluate({data}, serial_rows());
   parameter(*fixture.trainer, "flow", "1.bias").detach().zero_();
   const at::Tensor drawn = draw();
+  const double loss_before = loss();
   parameter(*fixture.trainer, "flow", "1.log_scale").detach().add_(std::log(2.0));
+  const double loss_change = loss() - loss_before;
   const auto after = fixture.trainer->evaluate({data}, serial_rows());
   const auto change = [&](const char* name) {
     return figure(after, name).value - figure(before, name).value;
@@ -452,6 +459,11 @@ TEST(NonlinearFlowTrainer, LargerLatentsHaveALargerLogDeterminantAndTheSamplesUn
   EXPECT_NEAR(change("bound_diffusion"), 0, 1e-3);
   EXPECT_NEAR(change("bound_prior"), 64 * 3 * square_alpha_last() / 2, 1e-3);
   EXPECT_NEAR(figure(after, "latent_square").value, 4, 0.2);
+  // What trains is the bound a dimension, over Z/2.
+  EXPECT_NEAR(loss_change * importance_mass(kPath) / 2,
+              -std::log(2.0) + 3 * square_alpha_last() / 2, 1e-3);
+  // Without noise predicted the ODE stands still, and ends at N(0, 80^2 + 1).
+  EXPECT_NEAR(change("nll"), -64 * std::log(2.0) + 64 * 3 / (2 * 6401.0), 0.05);
   EXPECT_LT((draw() * 2 - drawn).abs().max().item<double>(), 1e-3);
 }
 
@@ -498,7 +510,8 @@ TEST(NonlinearFlowTrainer, RefusesWrongPairings) {
   refuses(kImportance, R"({"name": "residual", "lipschitz": 1})", images);
   refuses(kImportance + R"(, "prediction": "v")", kIdentity, images);
   refuses(kImportance + R"(, "path": "edm")", kIdentity, images);
-  refuses("", kIdentity, images);  // mode nll with uniform times
+  refuses(R"(, "times": "uniform")", kIdentity, images);  // in mode nll
+  refuses("", R"({"name": "residual", "lipschitz": 0.99})", images);
 }
 
 }  // namespace

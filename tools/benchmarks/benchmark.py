@@ -134,8 +134,9 @@ class Study:
                 line, = axis.plot(x, y, "--" if label.startswith("floor") else "o-", markersize=4, label=label)
                 if band:
                     axis.fill_between(x, *band, color=line.get_color(), alpha=0.2, linewidth=0)
+            ticks = sorted({x for curve in curves.values() for x in curve[0]})
             axis.set(title=title, xscale="log", yscale="log", xlabel=x_label)
-            axis.set_xticks(x, map(str, x), minor=False)
+            axis.set_xticks(ticks, map(str, ticks), minor=False)
             axis.set_xticks([], minor=True)
             axis.grid(alpha=0.3)
         axes[0, 0].set_ylabel(y_label)

@@ -95,6 +95,10 @@ Batch ConditionalTrainer::sample(const SampleRequest& request, at::Generator& ge
   Batch drawn;
   Observation observation;
   if (by_label()) {
+    if (request.given.x.defined() && !request.given.labels.defined())
+      throw ConfigError(
+          "what is given has no labels (they are the condition) give data with "
+          "labels, or nothing for the classes in turn");
     const auto options = at::device(generator.device()).dtype(at::kLong);
     drawn.labels = request.given.labels.defined()
                        ? request.given.labels.to(options)
@@ -114,6 +118,10 @@ std::vector<Figure> ConditionalTrainer::evaluate(const EvaluationRequest& reques
                                                  const ParallelRows& rows) {
   const at::NoGradGuard no_gradients;
   network_.module->eval();
+  if (by_label() && request.held_out.spec().classes == 0)
+    throw ConfigError(
+        "the held-out data have no labels (they are the condition) give data with "
+        "labels");
   const int64_t total = request.held_out.spec().rows;
   const at::Tensor losses_x = rows.collect(
       std::min(total, kLossRows), [&](int64_t first, int64_t count, at::Generator& generator) {

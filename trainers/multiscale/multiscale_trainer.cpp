@@ -11,22 +11,21 @@ namespace {
 
 constexpr int64_t kLossRows = 4096;  // of the held-out denoising losses: their error is a percent
 
-// |output - target|^2 and |noise error|^2 of a state at the levels of times t, [B, C, h, w] each.
-struct Errors {
-  at::Tensor output, noise;
-};
+// Squared errors [B, C, h, w] of a state at the levels of times t: of the network's output, or of
+// the noise that it means.
+enum class ErrorOf { output, noise };
 
-Errors errors_at(const MultiscaleProcess& process, int64_t k, const DiffusionNetwork& network,
-                 Prediction prediction, const at::Tensor& x0, const at::Tensor& t,
-                 at::Generator& generator) {
+at::Tensor squared_error(ErrorOf what, const MultiscaleProcess& process, int64_t k,
+                         const DiffusionNetwork& network, Prediction prediction,
+                         const at::Tensor& x0, const at::Tensor& t, at::Generator& generator) {
   const at::Tensor sigma = process.sigmas(k, t).to(x0.scalar_type());
   const at::Tensor noise = at::randn(x0.sizes(), generator, x0.options());
   const at::Tensor y = x0 + sigma * noise;
   const at::Tensor output =
       network(network_input(y, sigma, 1).to(at::kFloat), sigma.log().to(at::kFloat));
-  const at::Tensor target = regression_target(prediction, x0, noise, sigma, 1);
-  const at::Tensor estimate = estimate_from(prediction, output, y, sigma, 1).noise;
-  return {(output - target).square(), (estimate - noise).square()};
+  if (what == ErrorOf::noise)
+    return (estimate_from(prediction, output, y, sigma, 1).noise - noise).square();
+  return (output - regression_target(prediction, x0, noise, sigma, 1)).square();
 }
 
 }  // namespace
@@ -38,7 +37,7 @@ MultiscaleTrainer::MultiscaleTrainer(const ConfigReader& root, const DataSpec& s
                       " (it knows images) choose another trainer");
   }
   const ConfigReader trainer = root.section("trainer");
-  const int64_t scales = trainer.integer("scales", 3, 1, 8);
+  const int64_t scales = trainer.integer("scales", 3, 1, 16);
   const int64_t coarsest = int64_t{1} << (scales - 1), channels = spec.shape[0];
   if (coarsest > std::min(spec.shape[1], spec.shape[2])) {
     trainer.fail("scales", fmt::format("{} halve the image {} times (it is {} x {}) take fewer",
@@ -52,7 +51,10 @@ MultiscaleTrainer::MultiscaleTrainer(const ConfigReader& root, const DataSpec& s
   frame_ = {spec.shape[1], spec.shape[2], coarsest, trainer.number("background", -1)};
   moments_ = {at::zeros({channels}, at::kDouble), at::ones({channels}, at::kDouble)};
 
-  // The frame depends on the networks' divisors, and an MLP on the frame: made twice if need be.
+  // The frame depends on the networks' divisors, and an MLP on the frame: made twice if need be,
+  // with the same first values.
+  at::Generator generator = at::globalContext().defaultGenerator(at::kCPU);
+  const at::Tensor beginning = generator.get_state();
   const auto make = [&] {
     process_.emplace(scales, channels, frame_.padded_height(), frame_.padded_width());
     make_stages(root);
@@ -63,6 +65,7 @@ MultiscaleTrainer::MultiscaleTrainer(const ConfigReader& root, const DataSpec& s
     multiple = std::lcm(multiple, stages_[k - 1].network.divisor << (k - 1));
   if (multiple != frame_.multiple) {
     frame_.multiple = multiple;
+    generator.set_state(beginning);
     make();
   }
 
@@ -208,7 +211,8 @@ DiffusionNetwork MultiscaleTrainer::network(int64_t k) const {
   return [this, k](const at::Tensor& input, const at::Tensor& log_sigma) {
     const int64_t levels = process_->levels(k);
     const at::Tensor time = log_sigma.select(-1, -1).select(-1, -1).squeeze(1);
-    return to_blocks(stages_[k - 1].network.call(to_image(input, levels), time, {}), levels);
+    const at::Tensor image = stages_[k - 1].network.call(to_image(input, levels), time, {});
+    return to_blocks(image.to(input.scalar_type()), levels);  // not in autocast's bfloat16
   };
 }
 
@@ -216,9 +220,8 @@ at::Tensor MultiscaleTrainer::stage_loss(int64_t k, const at::Tensor& x, int64_t
                                          int64_t global_rows, at::Generator& generator) const {
   const at::Tensor u = stratified_uniforms(first_row, x.size(0), global_rows, generator);
   const at::Tensor t = process_->begin(k) + (process_->end_time(k) - process_->begin(k)) * u;
-  const at::Tensor error =
-      errors_at(*process_, k, network(k), prediction_, process_->state_of(k, x), t, generator)
-          .output;
+  const at::Tensor error = squared_error(ErrorOf::output, *process_, k, network(k), prediction_,
+                                         process_->state_of(k, x), t, generator);
   std::vector<double> weights;
   for (int64_t m = k; m <= process_->scales(); ++m)
     weights.push_back(process_->log_snr_rate(m) / process_->log_snr_rate(k));
@@ -226,18 +229,20 @@ at::Tensor MultiscaleTrainer::stage_loss(int64_t k, const at::Tensor& x, int64_t
   return (error * weight).flatten(1).mean(1);
 }
 
-// E[-log p(x | z_eps)] + sum_k 1/2 int_{I_k} sum_m |dl_m/dt| |noise error_m|^2 dt + KL of the ends
-// (Kingma et al. 2021, arXiv:2107.00630, eq. 11), the data's density given z_eps being Gaussian
-// about z_eps/alpha, of the kernel's own width.
+// E[-log p(x | x_eps)] + sum_k 1/2 int_{I_k} sum_m |dl_m/dt| |noise error_m|^2 dt + KL of the ends
+// (Kingma et al. 2021, arXiv:2107.00630, eq. 11). The data's density given x_eps is Gaussian about
+// x_eps/alpha, of the kernel's own width; the ends are held against what the sampler starts from.
 at::Tensor MultiscaleTrainer::nll_bound(const at::Tensor& data, at::Generator& generator) const {
   const at::Tensor x = prepare(data.to(at::kDouble), generator);
   const int64_t rows = x.size(0), scales = process_->scales();
-  const double d = static_cast<double>(x[0].numel());
-  // All blocks begin and end at the same log-SNR, and the transform keeps |x|.
-  const double decoder = d / 2 * (std::log(2 * M_PI * M_E) - kLogSnr);
-  const double kept = 1 / (1 + std::exp(kLogSnr)), noise = 1 - kept;  // alpha^2, sigma^2 at T_k
+  // All blocks begin at log-SNR 10, and end at -10: q is sigma^2/alpha^2 there, in the state's
+  // unit.
+  const double decoder =
+      static_cast<double>(x[0].numel()) / 2 * (std::log(2 * M_PI * M_E) - kLogSnr);
+  const at::Tensor q = process_->spread(1, std::exp(kLogSnr) / process_->deviations().square());
   const at::Tensor ends =
-      (kept * x.square().flatten(1).sum(1) + d * (noise - 1 - std::log(noise))) / 2;
+      ((q + process_->state_of(1, x).square()) / (1 + q) - 1 + (1 / q).log1p()).flatten(1).sum(1) /
+      2;
   at::Tensor bound = ends + decoder - standardise_log_det(moments_, x);
   for (int64_t k = 1; k <= scales; ++k) {
     std::vector<double> rates;
@@ -248,9 +253,8 @@ at::Tensor MultiscaleTrainer::nll_bound(const at::Tensor& data, at::Generator& g
     for (int64_t draw = 0; draw < bound_draws_; ++draw) {
       const at::Tensor u =
           (at::rand({rows}, generator, x.options()) + double(draw)) / double(bound_draws_);
-      const at::Tensor error = errors_at(*process_, k, network(k), prediction_, state,
-                                         process_->begin(k) + length * u, generator)
-                                   .noise;
+      const at::Tensor error = squared_error(ErrorOf::noise, *process_, k, network(k), prediction_,
+                                             state, process_->begin(k) + length * u, generator);
       bound += (error * rate).flatten(1).sum(1) * (length / 2 / double(bound_draws_));
     }
   }

@@ -41,11 +41,13 @@ std::vector<NamedTensor> Chain::state() const {
 }
 
 void Chain::refresh() {
+  const WithoutAutocast guard(c10::autocast_dispatch_keyset);
   for (const auto& layer : layers_) layer->refresh();
 }
 
 void Chain::initialise(const at::Tensor& x) {
   const at::NoGradGuard no_gradients;
+  const WithoutAutocast guard(c10::autocast_dispatch_keyset);
   at::Generator unused;
   at::Tensor seen = x;
   for (const auto& layer : layers_) {
@@ -55,6 +57,7 @@ void Chain::initialise(const at::Tensor& x) {
 }
 
 std::shared_ptr<const Bijection> Chain::settled() const {
+  const WithoutAutocast guard(c10::autocast_dispatch_keyset);
   std::vector<std::shared_ptr<Bijection>> layers;
   for (const auto& layer : layers_)
     layers.push_back(std::const_pointer_cast<Bijection>(layer->settled()));

@@ -8,6 +8,8 @@ namespace {
 
 using Layers = std::vector<std::shared_ptr<Bijection>>;
 
+constexpr double kMostLipschitz = 0.98;  // the paper's: 230 iterations of the inverse
+
 struct Size {
   int64_t channels, height, width;
 };
@@ -60,10 +62,12 @@ std::shared_ptr<Bijection> read_residual(const ConfigReader& section, const Size
   ResidualOptions options;
   options.hidden = section.integer("channels", 32, 1);
   options.lipschitz = section.number("lipschitz", 0.9);
-  if (!(options.lipschitz > 0 && options.lipschitz < 1))
-    section.fail("lipschitz", fmt::format("is {} (a layer x + g(x) is invertible for less than 1) "
-                                          "take a number between 0 and 1",
-                                          options.lipschitz));
+  if (!(options.lipschitz > 0 && options.lipschitz <= kMostLipschitz))
+    section.fail(
+        "lipschitz",
+        fmt::format("is {} (a layer x + g(x) is invertible for less than 1, and slowly near "
+                    "it) take a number between 0 and {}",
+                    options.lipschitz, kMostLipschitz));
   const std::string log_det =
       section.choice("log_det", "roulette", {"exact", "series", "roulette"});
   options.log_det = log_det == "exact"    ? ResidualLogDet::exact
@@ -81,8 +85,7 @@ std::shared_ptr<Bijection> read_residual(const ConfigReader& section, const Size
 std::shared_ptr<Bijection> read_flow(const ConfigReader& section,
                                      const std::vector<int64_t>& image) {
   TORCH_CHECK(image.size() == 3, "read_flow wants C, H, W");
-  const std::string name =
-      section.choice("name", std::nullopt, {"identity", "coupling", "residual"});
+  const std::string name = section.choice("name", "coupling", {"identity", "coupling", "residual"});
   const Size size{image[0], image[1], image[2]};
   if (name == "coupling") return read_coupling(section, size);
   if (name == "residual") return read_residual(section, size);

@@ -25,14 +25,14 @@ NonlinearFlowTrainer::NonlinearFlowTrainer(const ConfigReader& root, const DataS
   }
   const ConfigReader trainer = root.section("trainer");
   likelihood_mode_ = trainer.choice("mode", "nll", {"nll", "fid"}) == "nll";
-  diffusion_ = read_standard_diffusion(trainer, {"vp"});
+  const std::string times = likelihood_mode_ ? "importance" : "uniform";
+  diffusion_ = read_standard_diffusion(trainer, {"vp"}, times);
   if (diffusion_.prediction != Prediction::noise)
     trainer.fail("prediction", "is not \"noise\" (the bound weighs the error of the noise)");
-  if (likelihood_mode_ &&
-      trainer.choice("times", "uniform", {"uniform", "importance"}) == "uniform")
+  if (likelihood_mode_ && trainer.choice("times", times, {"uniform", "importance"}) == "uniform")
     trainer.fail("times",
                  "is not \"importance\" (in mode nll the noise loss must be the likelihood's) "
-                 "write it, or choose mode fid");
+                 "leave it out, or choose mode fid");
   nll_rows_ = trainer.integer("nll_rows", 256, 0);
   bound_rows_ = trainer.integer("bound_rows", 256, 0);
   bound_draws_ = trainer.integer("bound_draws", 16, 1);

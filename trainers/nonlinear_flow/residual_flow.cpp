@@ -66,7 +66,10 @@ Mapped ResidualLayer::forward(const at::Tensor& x, LogDet purpose, at::Generator
 at::Tensor ResidualLayer::inverse(const at::Tensor& z) const {
   const at::NoGradGuard no_gradients;
   const Kernels kernels = bounded();
-  const double tolerance = kTolerance * std::max(1.0, z.abs().max().item<double>());
+  // The error is at most the last change times L/(1 - L).
+  const double bound = std::pow(options_.lipschitz, 3);
+  const double tolerance =
+      kTolerance * std::max(1.0, z.abs().max().item<double>()) * std::min(1.0, (1 - bound) / bound);
   at::Tensor x = z - branch(z, kernels);
   double change = 0;
   for (int64_t i = 0; i < kMostIterations; ++i) {

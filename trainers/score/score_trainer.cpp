@@ -91,6 +91,10 @@ Batch ScoreTrainer::sample(const SampleRequest& request, at::Generator& generato
   network_.module->eval();
   Batch drawn;
   if (class_conditional_) {
+    if (request.given.x.defined() && !request.given.labels.defined())
+      throw ConfigError(
+          "what is given has no labels (the run is conditioned on classes) give data "
+          "with labels, or nothing for the classes in turn");
     const auto options = at::device(generator.device()).dtype(at::kLong);
     drawn.labels = request.given.labels.defined()
                        ? request.given.labels.to(options)
@@ -111,6 +115,10 @@ Batch ScoreTrainer::sample(const SampleRequest& request, at::Generator& generato
 std::vector<Figure> ScoreTrainer::evaluate(const EvaluationRequest& request,
                                            const ParallelRows& rows) {
   network_.module->eval();
+  if (class_conditional_ && request.held_out.spec().classes == 0)
+    throw ConfigError(
+        "the held-out data have no labels (the run is conditioned on classes) give "
+        "data with labels");
   const int64_t total = request.held_out.spec().rows;
   const at::Tensor losses = rows.collect(
       std::min(total, kLossRows), [&](int64_t first, int64_t count, at::Generator& generator) {
