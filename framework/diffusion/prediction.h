@@ -35,7 +35,7 @@ struct Estimate {
 };
 
 // A noise level `sigma` > 0 is [B], one a row, or broadcasts over the state with as many axes
-// ([B, C, 1, 1]: one a channel): non-uniform diffusion, Batzolis et al. 2022, arXiv:2111.13606.
+// ([B, C, 1, 1]: one a channel): non-uniform diffusion, Batzolis et al. 2021, arXiv:2111.13606.
 
 // output, y [B, ...].
 Estimate estimate_from(Prediction prediction, const at::Tensor& output, const at::Tensor& y,
