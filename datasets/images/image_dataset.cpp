@@ -29,6 +29,28 @@ std::vector<int64_t> with_rows(std::vector<int64_t> shape, int64_t rows) {
   return shape;
 }
 
+// As the file may have stored them: unsigned integers of more than 8 bits are read as wider ones.
+const char* stored_type(at::ScalarType type) {
+  switch (type) {
+    case at::kByte:
+      return "uint8";
+    case at::kChar:
+      return "int8";
+    case at::kShort:
+      return "int16";
+    case at::kInt:
+      return "uint16 or int32";
+    case at::kLong:
+      return "uint32, uint64 or int64";
+    case at::kFloat:
+      return "float32";
+    case at::kDouble:
+      return "float64";
+    default:
+      return "boolean";
+  }
+}
+
 Part open_part(const std::string& path, int64_t first) {
   Hdf5File file = open_data_file(path, "images");
   if (!file.has("/images"))
@@ -42,9 +64,9 @@ Part open_part(const std::string& path, int64_t first) {
                     path, fmt::join(shape, ", ")));
   if (type != at::kByte && type != at::kFloat)
     throw DataError(
-        fmt::format("{}: images is read as {} (must be uint8, 0 to 255, or float32) store uint8, "
+        fmt::format("{}: images is {} (must be uint8, 0 to 255, or float32) store uint8, "
                     "or what needs more than 8 bits as float32 scaled to [-1, 1]",
-                    path, c10::toString(type)));
+                    path, stored_type(type)));
   const int64_t rows = shape[0];
   shape.erase(shape.begin());
   Part part{std::move(file), first, rows, type, std::move(shape)};
@@ -60,7 +82,7 @@ void check_alike(const Part& part, const Part& first) {
                                 problem, first.name(), why));
   };
   auto describe = [](const Part& p) {
-    return fmt::format("images is {} [N, {}]", c10::toString(p.type), fmt::join(p.shape, ", "));
+    return fmt::format("images is {} [N, {}]", stored_type(p.type), fmt::join(p.shape, ", "));
   };
   auto presence = [](const char* name, const at::Tensor& t) {
     return fmt::format("{} is {}", name, t.defined() ? "there" : "missing");

@@ -7,4 +7,12 @@ Batch Batch::to(const at::Device& device) const {
   return {move(x), move(labels), move(condition), move(coordinates), move(mask)};
 }
 
+Batch Batch::rows(const at::Tensor& indices) const {
+  auto take = [&](const at::Tensor& t) { return t.defined() ? t.index_select(0, indices) : t; };
+  const bool own_grids =
+      coordinates.defined() && mask.defined() && coordinates.dim() == mask.dim() + 1;
+  return {take(x), take(labels), take(condition), own_grids ? take(coordinates) : coordinates,
+          take(mask)};
+}
+
 }  // namespace ornstein

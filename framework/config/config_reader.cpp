@@ -246,6 +246,19 @@ std::vector<std::string> ConfigReader::texts(
   return read(key, fallback, "a list of texts", is_list<is_text>);
 }
 
+std::vector<std::string> ConfigReader::choices(std::string_view key,
+                                               std::optional<std::vector<std::string>> fallback,
+                                               const std::vector<std::string>& allowed) const {
+  auto values = texts(key, std::move(fallback));
+  if (values.empty())
+    fail(key, fmt::format("is an empty list (there are {})", fmt::join(allowed, ", ")));
+  for (const std::string& value : values) {
+    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+      fail(key, fmt::format("holds '{}'{}", value, did_you_mean(value, allowed)));
+  }
+  return values;
+}
+
 std::vector<std::string> ConfigReader::text_or_texts(std::string_view key) const {
   const Json* value = find(key);
   if (value != nullptr && value->is_array()) {

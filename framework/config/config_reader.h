@@ -44,6 +44,10 @@ class ConfigReader {
                               std::optional<std::vector<double>> fallback) const;
   std::vector<std::string> texts(std::string_view key,
                                  std::optional<std::vector<std::string>> fallback) const;
+  // One or more of `allowed`.
+  std::vector<std::string> choices(std::string_view key,
+                                   std::optional<std::vector<std::string>> fallback,
+                                   const std::vector<std::string>& allowed) const;
 
   // A text or a list of texts, always returned as a list; required.
   std::vector<std::string> text_or_texts(std::string_view key) const;

@@ -36,7 +36,10 @@ std::string to_json(const DataSpec& spec) {
                         {"classes", spec.classes},
                         {"condition", spec.condition},
                         {"shape", spec.shape},
-                        {"content_hash", spec.content_hash}}
+                        {"content_hash", spec.content_hash},
+                        {"extent", spec.extent},
+                        {"period", spec.period},
+                        {"spacing", spec.spacing}}
       .dump();
 }
 
@@ -50,6 +53,9 @@ DataSpec data_spec_from_json(const std::string& text) {
   json.at("condition").get_to(spec.condition);
   json.at("shape").get_to(spec.shape);
   json.at("content_hash").get_to(spec.content_hash);
+  spec.extent = json.value("extent", spec.extent);  // checkpoints before there were functions
+  spec.period = json.value("period", spec.period);
+  spec.spacing = json.value("spacing", spec.spacing);
   return spec;
 }
 

@@ -71,6 +71,10 @@ struct SampleRequest {
   Batch given;        // condition, labels, coordinates, x with mask when partly observed
 };
 
+// [rows] int64: the labels given, or the classes in turn where nothing is given. ConfigError where
+// rows without labels are.
+at::Tensor labels_of(const SampleRequest& request, int64_t classes, const at::Device& device);
+
 struct EvaluationRequest {
   const Dataset& held_out;
   const Dataset* train = nullptr;
@@ -78,9 +82,14 @@ struct EvaluationRequest {
       0;  // how many samples to draw for figures that need some; 0: the method's own number
 };
 
+// What a method is conditioned on: what sample() takes of `given`, and held-out rows must have.
+enum class Conditioning { nothing, labels, rows };
+
 class Trainer {
  public:
   virtual ~Trainer() = default;
+
+  virtual Conditioning conditioning() const { return Conditioning::nothing; }
 
   // Disjoint, the same on every rank. Empty: nothing to learn, steps = 0. Called once; the loop
   // lays the tensors into flat buffers in place, so that the trainer's modules go on seeing them.

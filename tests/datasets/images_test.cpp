@@ -201,8 +201,8 @@ TEST_F(ImagesTest, WrongFilesAreRefusedByFileDataSetAndRow) {
   const at::Tensor good = bytes({4, 1, 2, 2});
   refuse({path("missing.h5")}, {});
   refuse({data_file("flat.h5", bytes({4, 6}))}, {"images", "[4, 6]"});
-  refuse({data_file("double.h5", good.to(at::kDouble))}, {"images", "Double"});
-  refuse({data_file("wide.h5", good.to(at::kInt))}, {"images", "Int", "uint8", "float32"});
+  refuse({data_file("double.h5", good.to(at::kDouble))}, {"images is float64"});
+  refuse({data_file("wide.h5", good.to(at::kInt))}, {"int32", "must be uint8", "float32"});
   refuse({data_file("label.h5", good, at::tensor({0, 1, -1, 0}, at::kLong))}, {"labels", "row 2"});
   refuse({data_file("real.h5", good, at::zeros({4}))}, {"labels", "Float"});
   refuse({data_file("few.h5", good, at::zeros({3}, at::kLong))}, {"labels", "[3]"});
@@ -214,6 +214,8 @@ TEST_F(ImagesTest, WrongFilesAreRefusedByFileDataSetAndRow) {
   holed[3][0][1][0] = std::numeric_limits<float>::infinity();
   refuse({data_file("infinite.h5", holed)}, {"images", "row 3"});
   refuse({data_file("good.h5", good), data_file("wide.h5", bytes({4, 1, 2, 3}))}, {"good.h5"});
+  refuse({data_file("good.h5", good), data_file("real.h5", good.to(at::kFloat))},
+         {"images is float32", "images is uint8"});
   refuse({data_file("good.h5", good), data_file("labelled.h5", good, at::arange(4))}, {"labels"});
   write_data_file(path("points.h5"), "points", [&](Hdf5File& f) { f.write("/images", good); });
   refuse({path("points.h5")}, {"points"});
@@ -244,7 +246,8 @@ TEST_F(ImagesTest, WhatH5pyWritesIsAValidFile) {
                                      "    del f['images']\n"
                                      "    f['images'] = numpy.zeros((3, 1, 2, 4), 'uint16')\n";
   ASSERT_EQ(std::system((python + " " + path("write.py") + " " + file).c_str()), 0);
-  expect_refusal([&] { open_images({file}); }, {file, "images", "store uint8", "float32"});
+  expect_refusal([&] { open_images({file}); },
+                 {file, "images is uint16", "store uint8", "float32"});
 }
 
 TEST_F(ImagesTest, LogDensityComesWithItsRows) {

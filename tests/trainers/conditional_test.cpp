@@ -389,10 +389,12 @@ TEST(ImageQuality, SsimOfOneWindowIsTheDefinition) {
   EXPECT_NEAR(ssim(a, b, 3).item<double>(), expected, 1e-9);
 }
 
-const char* const kConfig = R"({
-  "trainer": {"path": "edm", "factor": 2, "steps": 3, "evaluation_rows": 4},
-  "network": {"name": "unet", "block_out_channels": [8, 8], "add_attention": false,
-              "norm_num_groups": 2, "down_block_types": ["DownBlock2D", "DownBlock2D"]}})";
+const std::string kNetwork = R"("network": {
+  "name": "unet", "block_out_channels": [8, 8], "add_attention": false, "norm_num_groups": 2,
+  "down_block_types": ["DownBlock2D", "DownBlock2D"]})";
+const std::string kConfig = R"({
+  "trainer": {"path": "edm", "factor": 2, "steps": 3, "evaluation_rows": 4}, )" +
+                            kNetwork + "}";
 
 struct Fixture {
   explicit Fixture(const Dataset& data, const std::vector<std::string>& settings = {})
@@ -436,7 +438,7 @@ TEST(ConditionalTrainer, LossBeforeTrainingIsOneANumber) {
                               ? std::log(0.5 / 0.002) / std::log(80 / 0.002)
                               : 1;  // vs_cmde begins as cdiffe
     EXPECT_NEAR(loss.sum.item<double>() / loss.weight, 1 + weight / 4, 0.02) << name;
-    EXPECT_EQ(loss.terms.size(), weight == 0 ? 0 : 2);
+    EXPECT_EQ(loss.terms.size(), weight == 0 ? 0 : std::string(name) == "vs_cmde" ? 3 : 2);
     if (weight > 0) {
       EXPECT_NEAR(loss.terms[1].sum.item<double>() / loss.weight, 0.25, 0.01);
     }
@@ -472,6 +474,40 @@ TEST(ConditionalTrainer, SamplesDependOnWhatIsGiven) {
     }
     EXPECT_LT((fixture.draw(same) - of_first).abs().max().item<double>(), 1e-3);
   }
+}
+
+// Annealing begins with cdiffe's noise of y and ends with cmde's, as do the samples.
+TEST(ConditionalTrainer, VsCmdeSamplesWithTheNoiseOfItsLastStep) {
+  const MemoryDataset data = white_images(20, 12);
+  const auto fixture_of = [&](const std::string& estimator) {
+    std::vector<std::string> settings{"trainer.estimator=" + estimator, "trainer.path=ve"};
+    if (estimator == "vs_cmde") settings.emplace_back("trainer.anneal_steps=10");
+    auto fixture = std::make_unique<Fixture>(data, settings);
+    fixture->disturb();
+    return fixture;
+  };
+  const auto cdiffe = fixture_of("cdiffe"), cmde = fixture_of("cmde"), vs = fixture_of("vs_cmde");
+  const auto differ = [](const at::Tensor& a, const at::Tensor& b) {
+    return (a - b).abs().max().item<double>();
+  };
+  const auto step = [&](int64_t number) { return Step{number, 0, 1, make_generator(7), data}; };
+  const auto end = [&](int64_t number) {
+    return vs->trainer->loss(data.rows(at::arange(4)), step(number)).terms[2].sum.item<double>() /
+           4;
+  };
+  const at::Tensor first = cdiffe->draw(), last = cmde->draw();
+  EXPECT_GT(differ(first, last), 0.01) << "the test has no power";
+  EXPECT_LT(differ(vs->draw(), first), 1e-3);
+  vs->trainer->begin_step(step(5));
+  EXPECT_GT(differ(vs->draw(), first), 0.01);
+  EXPECT_GT(differ(vs->draw(), last), 0.01);
+  EXPECT_NEAR(vs->trainer->state()[3].tensor.item<double>(), end(5), 1e-6);
+  vs->trainer->begin_step(step(10));
+  EXPECT_TRUE(vs->draw().equal(last));
+  const auto loss = [&](const Fixture& of) {
+    return figure(of.trainer->evaluate({data}, serial_rows()), "denoising_loss").value;
+  };
+  EXPECT_EQ(loss(*vs), loss(*cmde));
 }
 
 TEST(ConditionalTrainer, RowsWithoutAGivenImageCycleThroughSixteenExamples) {
@@ -527,6 +563,52 @@ TEST(ConditionalTrainer, LearnsClassesToo) {
   for (const Figure& f : fixture.trainer->evaluate({data}, serial_rows())) names.push_back(f.name);
   EXPECT_EQ(names, (std::vector<std::string>{"denoising_loss", "diversity"}));
   EXPECT_EQ(fixture.trainer->state().size(), 3u);
+}
+
+TEST(ConditionalTrainer, KeysOfAnotherTaskOrEstimatorAreRefused) {
+  const MemoryDataset data("images", at::zeros({4, 1, 12, 12}), at::arange(4), 4);
+  const auto read = [&](const std::string& task, const std::string& estimator,
+                        const std::string& key) {
+    const auto configuration = Configuration::from_text(
+        R"({"trainer": {"path": "edm"}, )" + kNetwork + "}", "test",
+        {"trainer.task=" + task, "trainer.estimator=" + estimator, "trainer." + key});
+    const ConditionalTrainer trainer(configuration->root(), data.spec());
+    configuration->refuse_unknown_keys();
+  };
+  const std::string up = "super_resolution", in = "inpainting", labels = "labels";
+  const struct {
+    std::string key;
+    std::vector<std::pair<std::string, std::string>> of, not_of;  // task and estimator
+  } cases[] = {
+      {"factor=2", {{up, "cde"}}, {{in, "cde"}, {labels, "cde"}}},
+      {"hole=pixels", {{in, "cmde"}}, {{up, "cmde"}, {labels, "cde"}}},
+      {"fraction=0.4", {{in, "cmde"}}, {{up, "cmde"}, {labels, "cde"}}},
+      {"sigma_max_y=0.4", {{up, "cmde"}, {up, "vs_cmde"}}, {{up, "cde"}, {up, "cdiffe"}}},
+      {"anneal_steps=9", {{up, "vs_cmde"}}, {{up, "cmde"}, {up, "cde"}, {up, "cdiffe"}}},
+      {"condition_noise=path", {{up, "cmde"}, {in, "cdiffe"}}, {{up, "cde"}, {labels, "cde"}}},
+      {"dynamic_range=3", {{up, "cde"}, {in, "cmde"}}, {{labels, "cde"}}}};
+  for (const auto& [key, of, not_of] : cases) {
+    for (const auto& [task, estimator] : of)
+      EXPECT_NO_THROW(read(task, estimator, key)) << task << " " << estimator << " " << key;
+    for (const auto& [task, estimator] : not_of)
+      EXPECT_THROW(read(task, estimator, key), ConfigError)
+          << task << " " << estimator << " " << key;
+  }
+}
+
+// Levels 0 to 255 as floats would be seen as a condition far from all that was learned.
+TEST(ConditionalTrainer, GivenImagesOfAnotherRangeThanItsGreyLevelsAreRefused) {
+  const MemoryDataset grey = grey_images(16, 12);
+  Fixture of_grey(grey), of_numbers(white_images(16, 12));
+  const at::Tensor given = grey.rows(at::arange(3)).x, levels = (given + 1) * 127.5;
+  EXPECT_NO_THROW(of_grey.draw(given));
+  EXPECT_NO_THROW(of_numbers.draw(levels));
+  try {
+    of_grey.draw(levels);
+    FAIL() << "accepted";
+  } catch (const DataError& error) {
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+  }
 }
 
 TEST(ConditionalTrainer, RefusesWrongPairingsWithOneLine) {

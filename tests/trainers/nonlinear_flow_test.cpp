@@ -467,6 +467,73 @@ TEST(NonlinearFlowTrainer, LargerLatentsHaveALargerLogDeterminantAndTheSamplesUn
   EXPECT_LT((draw() * 2 - drawn).abs().max().item<double>(), 1e-3);
 }
 
+// Weights that the flow's power iteration has never seen; its vectors before and after `steps`.
+struct Jump {
+  explicit Jump(const std::string& keys = kImportance)
+      : data(continuous_images(16, 8)), fixture(configured(keys, kResidual), data) {
+    const at::NoGradGuard no_gradients;
+    auto generator = make_generator(11);
+    for (const char* name : {"0.conv1.weight", "0.conv2.weight", "0.conv3.weight"}) {
+      const at::Tensor weight = parameter(*fixture.trainer, "flow", name);
+      weight.copy_(5 * at::randn(weight.sizes(), generator).abs());
+    }
+  }
+  void steps(int64_t first, int64_t count) {
+    for (int64_t n = first; n < first + count; ++n)
+      fixture.trainer->begin_step({n, 0, 1, make_generator(7), data});
+  }
+  std::vector<at::Tensor> vectors() {
+    std::vector<at::Tensor> copies;
+    for (const auto& [name, tensor] : fixture.trainer->state())
+      if (name.starts_with("flow.") && name.find("vector") != std::string::npos)
+        copies.push_back(tensor.clone());
+    return copies;
+  }
+  MemoryDataset data;
+  FlowFixture fixture;
+};
+
+TEST(NonlinearFlowTrainer, EveryStepIteratesTheVectorsOfItsLipschitzBounds) {
+  for (const std::string& keys : {kImportance, std::string(R"(, "mode": "fid")")}) {
+    Jump jump(keys);
+    for (const int64_t step : {4, 5}) {  // in mode fid of the flow, and of the score network
+      const auto before = jump.vectors();
+      jump.steps(step, 1);
+      const auto after = jump.vectors();
+      ASSERT_EQ(after.size(), 3);
+      for (size_t i = 0; i < after.size(); ++i) {
+        EXPECT_FALSE(after[i].equal(before[i])) << i;
+        EXPECT_NEAR(after[i].norm().item<double>(), 1, 1e-5) << i;
+      }
+    }
+  }
+}
+
+// 300 steps leave nothing to settle. Before them the vectors are those of other weights, and the
+// bound they give is none.
+TEST(NonlinearFlowTrainer, SamplesAndFiguresAreThoseOfTheSettledFlow) {
+  Jump jump(kImportance + R"(, "bound_rows": 16, "bound_draws": 2)");
+  const auto draw = [&] {
+    auto generator = make_generator(3);
+    return jump.fixture.trainer->sample({0, 3, 4, {}}, generator).x;
+  };
+  const auto figures = [&] { return jump.fixture.trainer->evaluate({jump.data}, serial_rows()); };
+  const auto stale = jump.vectors();
+  const at::Tensor samples = draw();
+  const auto of_stale = figures();
+  for (size_t i = 0; i < stale.size(); ++i)
+    EXPECT_TRUE(stale[i].equal(jump.vectors()[i])) << "only a step may change the state";
+
+  jump.steps(0, 300);
+  for (size_t i = 0; i < stale.size(); ++i)
+    EXPECT_LT((stale[i] * jump.vectors()[i]).sum().abs().item<double>(), 0.9) << "has no power";
+  EXPECT_LT((draw() - samples).abs().max().item<double>(), 1e-2 * samples.std().item<double>());
+  for (const Figure& settled : figures()) {
+    const double value = figure(of_stale, settled.name).value;
+    EXPECT_NEAR(value, settled.value, 2e-3 * std::abs(settled.value) + 1e-3) << settled.name;
+  }
+}
+
 TEST(NonlinearFlowTrainer, FiguresOfTheBoundAddUp) {
   const MemoryDataset data = grey_images(8, 8);
   FlowFixture fixture(configured(kImportance + R"(, "bound_rows": 8, "bound_draws": 2)", kResidual),

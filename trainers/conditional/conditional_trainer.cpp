@@ -33,10 +33,11 @@ ConditionalTrainer::ConditionalTrainer(const ConfigReader& root, const DataSpec&
       read_estimator(trainer, diffusion_.likelihood.sigma_min, diffusion_.likelihood.sigma_max);
   if (by_label() && estimator_.noises_condition())
     trainer.fail("estimator", "a label cannot be noised (it is no image) choose cde");
-  one_path_ = trainer.choice("condition_noise", "fresh", {"fresh", "path"}) == "path";
+  if (estimator_.noises_condition())
+    one_path_ = trainer.choice("condition_noise", "fresh", {"fresh", "path"}) == "path";
   samples_per_row_ = trainer.integer("samples_per_row", 4, 2);
   evaluation_rows_ = trainer.integer("evaluation_rows", 32, 1);
-  dynamic_range_ = trainer.number("dynamic_range", 2, 1e-12);
+  if (!by_label()) dynamic_range_ = trainer.number("dynamic_range", 2, 1e-12);
 
   const int64_t channels = spec.shape[0], of_y = task_.condition_channels(channels);
   network_ = make_network(root.section("network"),
@@ -46,6 +47,7 @@ ConditionalTrainer::ConditionalTrainer(const ConfigReader& root, const DataSpec&
   task_.frame.multiple = network_.divisor;
   moments_ = {at::zeros({channels}, at::kDouble), at::ones({channels}, at::kDouble)};
   grey_ = at::zeros({1}, at::kDouble);
+  sigma_max_y_ = at::full({1}, estimator_.at_step(0).sigma_max_y, at::kDouble);
   examples_ = at::zeros({kExamples, channels, spec.shape[1], spec.shape[2]});
 }
 
@@ -55,6 +57,7 @@ std::vector<ParameterGroup> ConditionalTrainer::parameters() {
 
 std::vector<NamedTensor> ConditionalTrainer::state() {
   std::vector<NamedTensor> state{{"mean", moments_.mean}, {"std", moments_.std}, {"grey", grey_}};
+  if (estimator_.anneals()) state.push_back({"sigma_max_y", sigma_max_y_});
   if (!by_label()) state.push_back({"examples", examples_});
   return state;
 }
@@ -74,6 +77,11 @@ void ConditionalTrainer::fit(const Dataset& train, const ParallelRows& rows) {
   examples_.copy_(train.rows(at::arange(kExamples, at::kLong).remainder(total)).x);
 }
 
+Update ConditionalTrainer::begin_step(const Step& step) {
+  sigma_max_y_.fill_(estimator_.at_step(step.number).sigma_max_y);
+  return {};
+}
+
 Loss ConditionalTrainer::loss(const Batch& batch, const Step& step) {
   network_.module->train();
   at::Generator generator = step.generator;
@@ -86,6 +94,10 @@ Loss ConditionalTrainer::loss(const Batch& batch, const Step& step) {
     loss.terms = {{"loss_x", of_x.detach().sum(), loss.weight},
                   {"loss_y", of_y.detach().sum(), loss.weight}};
   }
+  if (estimator.anneals()) {
+    const at::Tensor sum = at::full({}, estimator.sigma_max_y * loss.weight, of_x.options());
+    loss.terms.push_back({"sigma_max_y", sum, loss.weight});
+  }
   return loss;
 }
 
@@ -95,15 +107,7 @@ Batch ConditionalTrainer::sample(const SampleRequest& request, at::Generator& ge
   Batch drawn;
   Observation observation;
   if (by_label()) {
-    if (request.given.x.defined() && !request.given.labels.defined())
-      throw ConfigError(
-          "what is given has no labels (they are the condition) give data with "
-          "labels, or nothing for the classes in turn");
-    const auto options = at::device(generator.device()).dtype(at::kLong);
-    drawn.labels = request.given.labels.defined()
-                       ? request.given.labels.to(options)
-                       : at::arange(request.first, request.first + request.rows, options)
-                             .remainder(spec_.classes);
+    drawn.labels = labels_of(request, spec_.classes, generator.device());
     observation.y =
         at::empty({request.rows, 0, task_.frame.padded_height(), task_.frame.padded_width()},
                   at::device(generator.device()));
@@ -123,9 +127,10 @@ std::vector<Figure> ConditionalTrainer::evaluate(const EvaluationRequest& reques
         "the held-out data have no labels (they are the condition) give data with "
         "labels");
   const int64_t total = request.held_out.spec().rows;
+  const Estimator estimator = as_trained();
   const at::Tensor losses_x = rows.collect(
       std::min(total, kLossRows), [&](int64_t first, int64_t count, at::Generator& generator) {
-        return losses(rows_of(request.held_out, first, count), estimator_, 0, count, generator).x;
+        return losses(rows_of(request.held_out, first, count), estimator, 0, count, generator).x;
       });
   const int64_t wanted = request.samples > 0
                              ? std::max<int64_t>(request.samples / samples_per_row_, 1)
@@ -177,12 +182,13 @@ at::Tensor ConditionalTrainer::judged(const Batch& batch, at::Generator& generat
 at::Tensor ConditionalTrainer::draw(const Observation& observation, const at::Tensor& labels,
                                     int64_t steps, at::Generator& generator) const {
   const auto draw_noise = [&] { return task_.noise(observation, generator); };
-  const ConditionAt condition = !estimator_.noises_condition()
+  const Estimator estimator = as_trained();
+  const ConditionAt condition = !estimator.noises_condition()
                                     ? [&](const at::Tensor&) { return observation.y; }
                                 : one_path_ ? condition_path(observation.y, draw_noise)
                                             : fresh_condition(observation.y, draw_noise);
   const DiffusionNetwork network =
-      x_block(bind(network_, observation, labels), estimator_, condition);
+      x_block(bind(network_, observation, labels), estimator, condition);
   std::vector<int64_t> shape = observation.y.sizes().vec();
   shape[1] = spec_.shape[0];
   at::Tensor x =
@@ -206,7 +212,20 @@ at::Tensor ConditionalTrainer::images_given(const SampleRequest& request) const 
   }
   TORCH_CHECK(x.size(0) == request.rows, "sample: ", x.size(0), " images for ", request.rows,
               " rows");
+  if (grey_.item<double>() == 1 && x.abs().max().item<double>() > 1 + kGreyLevel) {
+    throw DataError(fmt::format(
+        "given images have numbers as large as {:.4g} (the run learned 256 grey levels, "
+        "scaled to [-1, 1]) scale them, or store them as uint8",
+        x.abs().max().item<double>()));
+  }
   return x.to(examples_.options());
+}
+
+// A network knows only the noise of y that it was trained with, wherever the annealing stands.
+Estimator ConditionalTrainer::as_trained() const {
+  Estimator estimator = estimator_;
+  if (estimator.anneals()) estimator.sigma_max_y = sigma_max_y_.item<double>();
+  return estimator;
 }
 
 BlockLosses ConditionalTrainer::losses(const Batch& batch, const Estimator& estimator,

@@ -17,14 +17,20 @@ class ConditionalTrainer final : public Trainer {
   // Reads the sections `trainer` (README.md lists the keys) and `network`.
   ConditionalTrainer(const ConfigReader& root, const DataSpec& spec);
 
+  Conditioning conditioning() const override {
+    return by_label() ? Conditioning::labels : Conditioning::rows;
+  }
   std::vector<ParameterGroup> parameters() override;  // one: "network"
-  // "mean", "std" [C]; "grey" [1]; unless the condition is a label "examples" [16, C, H, W].
+  // "mean", "std" [C]; "grey" [1]; of vs_cmde "sigma_max_y" [1], the last step's; unless the
+  // condition is a label "examples" [16, C, H, W].
   std::vector<NamedTensor> state() override;
   void fit(const Dataset& train, const ParallelRows& rows) override;
+  Update begin_step(const Step& step) override;
   Loss loss(const Batch& batch, const Step& step) override;
 
   // Row i is conditioned on what is observed of given.x[i], an image in the data's unit, or without
-  // it of example i mod 16; with labels on given.labels[i], or else the classes in turn.
+  // it of example i mod 16; with labels on given.labels[i], or else the classes in turn. y is as
+  // noisy as in the last step of training.
   Batch sample(const SampleRequest& request, at::Generator& generator) override;
 
   // `denoising_loss`, `diversity`; of observed images also `psnr`, `psnr_of_mean`, `ssim` and
@@ -34,6 +40,7 @@ class ConditionalTrainer final : public Trainer {
  private:
   at::Tensor prepare(const at::Tensor& x, at::Generator& generator) const;  // as it is diffused
   Observation observe(const at::Tensor& x, at::Generator& generator) const;
+  Estimator as_trained() const;  // that of the last step
   BlockLosses losses(const Batch& batch, const Estimator& estimator, int64_t first_row,
                      int64_t global_rows, at::Generator& generator) const;
   // Images in the data's unit given y [rows, ...], and labels if they are the condition.
@@ -53,9 +60,10 @@ class ConditionalTrainer final : public Trainer {
   int64_t samples_per_row_ = 0, evaluation_rows_ = 0;
   double dynamic_range_ = 2;
   Network network_;
-  Moments moments_;      // of each channel
-  at::Tensor grey_;      // [1], 1 where all training images are of 256 grey levels
-  at::Tensor examples_;  // [16, C, H, W], the data's unit: the first training images
+  Moments moments_;         // of each channel
+  at::Tensor grey_;         // [1], 1 where all training images are of 256 grey levels
+  at::Tensor sigma_max_y_;  // [1], in units of the data's deviation: the last step's
+  at::Tensor examples_;     // [16, C, H, W], the data's unit: the first training images
 };
 
 void register_with(TrainerFactory& factory);

@@ -4,7 +4,7 @@ namespace ornstein::conditional {
 
 Estimator Estimator::at_step(int64_t number) const {
   Estimator now = *this;
-  if (kind != EstimatorKind::vs_cmde || number >= anneal_steps) return now;
+  if (!anneals() || number >= anneal_steps) return now;
   const double passed = static_cast<double>(number) / static_cast<double>(anneal_steps);
   now.sigma_max_y = 1 / ((1 - passed) / sigma_max + passed / sigma_max_y);
   return now;
@@ -28,12 +28,11 @@ Estimator read_estimator(const ConfigReader& trainer, double sigma_min, double s
   const std::string name = trainer.choice("estimator", "cmde", names);
   const auto index = std::find(names.begin(), names.end(), name) - names.begin();
   Estimator estimator{static_cast<EstimatorKind>(index), sigma_min, sigma_max};
+  if (estimator.anneals()) estimator.anneal_steps = trainer.integer("anneal_steps", 1000, 1);
+  if (estimator.kind != EstimatorKind::cmde && !estimator.anneals()) return estimator;
   estimator.sigma_max_y = trainer.number("sigma_max_y", 0.5);
-  estimator.anneal_steps = trainer.integer("anneal_steps", 1000, 1);
-  const bool own_clock =
-      estimator.kind == EstimatorKind::cmde || estimator.kind == EstimatorKind::vs_cmde;
   const bool slower = sigma_min < estimator.sigma_max_y && estimator.sigma_max_y <= sigma_max;
-  if (own_clock && !slower) {
+  if (!slower) {
     trainer.fail("sigma_max_y",
                  fmt::format("{} is not between sigma_min and sigma_max (y's clock is slower than "
                              "x's) choose one above {} and up to {}",

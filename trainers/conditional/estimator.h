@@ -29,6 +29,7 @@ struct Estimator {
   int64_t anneal_steps = 1000;              // of vs_cmde
 
   bool noises_condition() const { return kind != EstimatorKind::cde; }
+  bool anneals() const { return kind == EstimatorKind::vs_cmde; }
 
   // As it is at a step of training: sigma_max_y is that step's.
   Estimator at_step(int64_t number) const;
@@ -41,7 +42,8 @@ struct Estimator {
   double condition_weight() const;
 };
 
-// Reads `estimator`, `sigma_max_y` and `anneal_steps`; x's levels are the diffusion's.
+// Reads `estimator`, of cmde and vs_cmde `sigma_max_y`, of vs_cmde `anneal_steps`; x's levels are
+// the diffusion's.
 Estimator read_estimator(const ConfigReader& trainer, double sigma_min, double sigma_max);
 
 }  // namespace ornstein::conditional

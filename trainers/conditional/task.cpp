@@ -89,20 +89,22 @@ Task read_task(const ConfigReader& trainer, const DataSpec& spec) {
   task.kind = kind == "super_resolution" ? TaskKind::super_resolution
               : kind == "inpainting"     ? TaskKind::inpainting
                                          : TaskKind::labels;
-  task.factor = trainer.integer("factor", 4, 2);
-  const std::string hole = trainer.choice("hole", "centre", {"centre", "rectangle", "pixels"});
-  task.hole = hole == "centre"      ? Hole::centre
-              : hole == "rectangle" ? Hole::rectangle
-                                    : Hole::pixels;
-  task.fraction = trainer.number("fraction", 0.5, 0, 1);
   task.frame = {height, width, 1, trainer.number("background", -1)};
 
-  if (task.kind == TaskKind::super_resolution && (height % task.factor || width % task.factor)) {
-    trainer.fail("factor", fmt::format("{} does not divide images of {}x{} pixels (a number of y "
-                                       "is the mean of {}x{} of them) choose a common divisor",
-                                       task.factor, height, width, task.factor, task.factor));
+  if (task.kind == TaskKind::super_resolution) {
+    task.factor = trainer.integer("factor", 4, 2);
+    if (height % task.factor || width % task.factor) {
+      trainer.fail("factor", fmt::format("{} does not divide images of {}x{} pixels (a number of y "
+                                         "is the mean of {}x{} of them) choose a common divisor",
+                                         task.factor, height, width, task.factor, task.factor));
+    }
   }
   if (task.kind == TaskKind::inpainting) {
+    const std::string hole = trainer.choice("hole", "centre", {"centre", "rectangle", "pixels"});
+    task.hole = hole == "centre"      ? Hole::centre
+                : hole == "rectangle" ? Hole::rectangle
+                                      : Hole::pixels;
+    task.fraction = trainer.number("fraction", 0.5, 0, 1);
     const auto proper = [&](int64_t side) {
       const int64_t length = hole_side(task.fraction, side);
       return 0 < length && length < side;

@@ -60,7 +60,8 @@ struct Task {
   at::Tensor draw_mask(const at::Tensor& x, at::Generator& generator) const;
 };
 
-// Reads `task`, `factor`, `hole`, `fraction` and `background`; the frame's multiple is left at 1.
+// Reads `task`, `background` and what the task has: `factor`, or `hole` and `fraction`. The frame's
+// multiple is left at 1.
 Task read_task(const ConfigReader& trainer, const DataSpec& spec);
 
 }  // namespace ornstein::conditional

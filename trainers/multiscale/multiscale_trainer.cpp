@@ -71,12 +71,7 @@ MultiscaleTrainer::MultiscaleTrainer(const ConfigReader& root, const DataSpec& s
 
   std::vector<std::string> names;
   for (const Stage& stage : stages_) names.push_back(stage.name);
-  const auto trained = trainer.texts("stages", names);
-  for (const std::string& name : trained)
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      trainer.fail("stages",
-                   fmt::format("no stage '{}' (there are {})", name, fmt::join(names, ", ")));
-  if (trained.empty()) trainer.fail("stages", "nothing to train");
+  const auto trained = trainer.choices("stages", names, names);
   for (Stage& stage : stages_)
     stage.trained = std::find(trained.begin(), trained.end(), stage.name) != trained.end();
 }

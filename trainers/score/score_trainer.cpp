@@ -90,17 +90,7 @@ Batch ScoreTrainer::sample(const SampleRequest& request, at::Generator& generato
   const at::NoGradGuard no_gradients;
   network_.module->eval();
   Batch drawn;
-  if (class_conditional_) {
-    if (request.given.x.defined() && !request.given.labels.defined())
-      throw ConfigError(
-          "what is given has no labels (the run is conditioned on classes) give data "
-          "with labels, or nothing for the classes in turn");
-    const auto options = at::device(generator.device()).dtype(at::kLong);
-    drawn.labels = request.given.labels.defined()
-                       ? request.given.labels.to(options)
-                       : at::arange(request.first, request.first + request.rows, options)
-                             .remainder(spec_.classes);
-  }
+  if (class_conditional_) drawn.labels = labels_of(request, spec_.classes, generator.device());
   std::vector<int64_t> shape{request.rows};
   shape.insert(shape.end(), spec_.shape.begin(), spec_.shape.end());
   if (images_) shape[2] = frame_.padded_height(), shape[3] = frame_.padded_width();

@@ -17,6 +17,9 @@ class ScoreTrainer final : public Trainer {
   // Reads the sections `trainer` (README.md lists the keys) and `network`.
   ScoreTrainer(const ConfigReader& root, const DataSpec& spec);
 
+  Conditioning conditioning() const override {
+    return class_conditional_ ? Conditioning::labels : Conditioning::nothing;
+  }
   std::vector<ParameterGroup> parameters() override;  // one: "network"
   std::vector<NamedTensor> state() override;          // "mean", "std" [C]; images also "grey" [1]
   void fit(const Dataset& train, const ParallelRows& rows) override;  // the state, in one pass

@@ -48,7 +48,10 @@ WaveletTrainer::WaveletTrainer(const ConfigReader& root, const DataSpec& spec)
   frame_ = {spec.shape[1], spec.shape[2], int64_t{1} << pyramid_.levels(),
             trainer.number("background", -1)};
 
-  // The frame depends on the networks' divisors, and an MLP on the frame: made twice if need be.
+  // The frame depends on the networks' divisors, and an MLP on the frame: made twice if need be,
+  // with the same first values.
+  at::Generator generator = at::globalContext().defaultGenerator(at::kCPU);
+  const at::Tensor beginning = generator.get_state();
   make_stages(root);
   const int64_t multiple = std::transform_reduce(
       stages_.begin(), stages_.end(), int64_t{1},
@@ -56,17 +59,13 @@ WaveletTrainer::WaveletTrainer(const ConfigReader& root, const DataSpec& spec)
       [](const Stage& stage) { return stage.network.divisor << stage.scale; });
   if (multiple != frame_.multiple) {
     frame_.multiple = multiple;
+    generator.set_state(beginning);
     make_stages(root);
   }
 
   std::vector<std::string> names;
   for (const Stage& stage : stages_) names.push_back(stage.name);
-  const auto trained = trainer.texts("stages", names);
-  for (const std::string& name : trained)
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      trainer.fail("stages",
-                   fmt::format("no stage '{}' (there are {})", name, fmt::join(names, ", ")));
-  if (trained.empty()) trainer.fail("stages", "nothing to train");
+  const auto trained = trainer.choices("stages", names, names);
   for (Stage& stage : stages_)
     stage.trained = std::find(trained.begin(), trained.end(), stage.name) != trained.end();
 }
