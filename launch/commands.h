@@ -30,6 +30,8 @@ struct TrainOptions {
   std::string config, out;
   std::vector<std::string> settings;  // of --set
   bool resume = false, overwrite = false, dry_run = false;
+  double stop_before = 0;  // minutes before the batch system's limit; 0: never
+  int64_t replay = 0;      // a step of the run at `out`; 0: train
 };
 int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSession& session);
 
@@ -62,5 +64,12 @@ int inspect(const std::string& run_or_checkpoint);
 int list(const std::string& what,
          const Catalogue& catalogue);  // "trainers", "datasets", "networks", "" for all
 int doctor(const std::string& out, const MpiSession& session);
+
+struct SelftestOptions {
+  std::string launcher, out, only;
+  double minutes = 0;
+  uint64_t seed = 0;
+};
+int selftest(const SelftestOptions& options);
 
 }  // namespace ornstein

@@ -7,6 +7,7 @@
 #include "launch/commands.h"
 #include "launch/mpi_session.h"
 #include "launch/run_parts.h"
+#include "launch/watched_group.h"
 
 namespace ornstein {
 namespace {
@@ -17,19 +18,23 @@ struct HeldOut {
   at::Tensor log_density;  // [rows], where the data file knows it
 };
 
-HeldOut held_out_rows(const OpenedData& data) {
+// `given`: the file of --data, whose rows are all held out unless it says otherwise.
+HeldOut held_out_rows(const OpenedData& data, const std::string& given) {
   HeldOut held_out;
   at::Tensor chosen;
-  if (data.splits.test) {
+  if (!given.empty() && !data.source.split.defined()) {
+    return {data.source.all, "all rows of " + given, data.source.log_density};
+  } else if (data.splits.test) {
     held_out = {data.splits.test, "test (split 2)", {}};
     chosen = data.splits.test_rows;
   } else if (data.splits.validation) {
     held_out = {data.splits.validation, "validation (split 1)", {}};
     chosen = data.splits.validation_rows;
   } else {
-    throw DataError(
-        "no held-out rows (neither split 2 nor 1) give --data FILE.h5, or "
-        "dataset.validation_fraction > 0");
+    throw DataError(fmt::format(
+        "{}: no held-out rows (neither split 2 nor 1) give {}",
+        given.empty() ? "dataset.path" : given,
+        given.empty() ? "--data FILE.h5, or dataset.validation_fraction > 0" : "another file"));
   }
   if (data.source.log_density.defined())
     held_out.log_density = data.source.log_density.index_select(0, chosen);
@@ -37,6 +42,9 @@ HeldOut held_out_rows(const OpenedData& data) {
 }
 
 void require_fitting_data(const DataSpec& data, const StoredRun& run) {
+  if (run.trainer->conditioning() == Conditioning::labels && data.classes == 0)
+    throw DataError(fmt::format(
+        "the data have no labels ({} is conditioned on classes) give data with labels", run.name));
   if (data.kind == run.spec.kind && data.space == run.spec.space && data.shape == run.spec.shape &&
       (run.spec.classes == 0 || data.classes <= run.spec.classes)) {
     return;
@@ -51,7 +59,8 @@ void require_fitting_data(const DataSpec& data, const StoredRun& run) {
 std::vector<Figure> figures_of(const StoredRun& run, const OpenedData& data,
                                const HeldOut& held_out, const ProcessGroup& group, uint64_t seed) {
   const EvaluationRequest request{*held_out.rows, data.splits.train.get(), 0};
-  auto figures = run.trainer->evaluate(request, make_parallel_rows(group, seed, run.device));
+  auto figures =
+      run.trainer->evaluate(request, make_parallel_rows(group, seed, run.runtime.device));
   if (held_out.log_density.defined()) {
     figures.push_back(mean_figure("true_nll", -held_out.log_density, "nats"));
   }
@@ -103,9 +112,10 @@ int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
       other = open_run(options.compare, options.ema, catalogue);
       require_fitting_data(data.spec, other);
     }
-    held_out = held_out_rows(data);
+    held_out = held_out_rows(data, options.data);
   });
-  const ProcessGroup group = make_process_group(MPI_COMM_WORLD, run.device);
+  const WatchedGroup group(session, run.runtime, run.directory);
+  group.about("evaluating", 0);
   constexpr uint64_t kSeed = 0;  // figures are the same at every call
   std::vector<Figure> figures, others;
   try {

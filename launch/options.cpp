@@ -2,6 +2,7 @@
 
 #include <boost/program_options.hpp>
 #include <iostream>
+#include <random>
 #include <sstream>
 
 #include "framework/base/errors.h"
@@ -24,6 +25,7 @@ constexpr const char* kUsage = R"(Ornstein trains diffusion generative models on
   ornstein inspect CHECKPOINT       what a checkpoint holds, and whether it is whole
   ornstein list [trainers|datasets|networks]
   ornstein doctor                   what this machine and launch offer
+  ornstein selftest --chaos         disturbs small runs here, and says which promises hold
 
 `ornstein COMMAND --help` lists a command's options.
 Exit codes: 0 done, 1 failed while running, 2 a mistake in arguments, configuration or data, 75 stopped on request
@@ -88,9 +90,20 @@ Command parse_train(const Arguments& arguments) {
       "go on from the newest good checkpoint; starts afresh where there is no run")(
       "overwrite", po::bool_switch(&o.overwrite), "begin anew in a directory that holds a run")(
       "dry-run", po::bool_switch(&o.dry_run),
-      "print the resolved configuration, parameters and memory, and stop");
+      "print the resolved configuration, parameters and memory, and stop")(
+      "stop-before", po::value(&o.stop_before)->default_value(0),
+      "under Slurm: stop with a checkpoint and exit code 75 so many minutes before the time limit")(
+      "replay", po::value(&o.replay),
+      "run this step of the run in --out once more, from the checkpoint before it, and say which "
+      "rows, terms and parameters were not finite; changes nothing");
   po::variables_map values;
   if (!p.parse(arguments, values)) return kPrinted;
+  if (!(o.stop_before >= 0))
+    throw ConfigError(
+        fmt::format("--stop-before {} (minutes must not be negative)", o.stop_before));
+  if (values.count("replay") && o.replay < 1)
+    throw ConfigError(
+        fmt::format("--replay {} (must be at least 1) the log names the step", o.replay));
   return {true, true, [o](const Catalogue& c, const MpiSession* s) { return train(o, c, *s); }};
 }
 
@@ -236,6 +249,37 @@ Command parse_doctor(const Arguments& arguments) {
   return {true, false, [out](const Catalogue&, const MpiSession* s) { return doctor(out, *s); }};
 }
 
+Command parse_selftest(const Arguments& arguments) {
+  SelftestOptions o;
+  bool chaos = false;
+  Parser p;
+  p.usage = "selftest --chaos [options]";
+  p.about =
+      "Trains tiny models on this machine or allocation and disturbs them: stops, kills, failing "
+      "writes,\ndamaged checkpoints, ranks that hang, losses that are not finite. Prints a table "
+      "of "
+      "promise, fault\nand outcome; exit code 0 if all held. Start it plainly: it starts training "
+      "itself.";
+  p.options.add_options()("chaos", po::bool_switch(&chaos), "the test (there is one)")(
+      "minutes", po::value(&o.minutes)->default_value(5),
+      "each promise is tried once at least, then faults are repeated at other moments")(
+      "launcher", po::value(&o.launcher),
+      "what stands before `ornstein train`, words separated by blanks (default: mpirun on two "
+      "ranks, srun in a Slurm allocation)")(
+      "out", po::value(&o.out),
+      "folder for the runs, seen by all ranks (default: a temporary one, in Slurm the current "
+      "one); what is in it stays if something failed")(
+      "only", po::value(&o.only), "cases whose \"promise: fault\" holds these words")(
+      "seed", po::value(&o.seed), "of the moments (default: drawn and printed)");
+  po::variables_map values;
+  if (!p.parse(arguments, values)) return kPrinted;
+  if (!chaos) throw ConfigError("selftest: nothing to do (no test was named) add --chaos");
+  if (!(o.minutes >= 0))
+    throw ConfigError(fmt::format("--minutes {} (must not be negative)", o.minutes));
+  if (!values.count("seed")) o.seed = std::random_device()();
+  return {false, true, [o](const Catalogue&, const MpiSession*) { return selftest(o); }};
+}
+
 }  // namespace
 
 Command parse_command_line(const Arguments& arguments) {
@@ -253,9 +297,11 @@ Command parse_command_line(const Arguments& arguments) {
   if (command == "inspect") return parse_inspect(rest);
   if (command == "list") return parse_list(rest);
   if (command == "doctor") return parse_doctor(rest);
-  throw ConfigError(fmt::format("'{}' is no command{}", command,
-                                did_you_mean(command, {"train", "sample", "evaluate", "join",
-                                                       "data", "inspect", "list", "doctor"})));
+  if (command == "selftest") return parse_selftest(rest);
+  throw ConfigError(
+      fmt::format("'{}' is no command{}", command,
+                  did_you_mean(command, {"train", "sample", "evaluate", "join", "data", "inspect",
+                                         "list", "doctor", "selftest"})));
 }
 
 }  // namespace ornstein

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "framework/base/errors.h"
+#include "framework/base/log.h"
 #include "framework/base/random.h"
 #include "framework/checkpoint/checkpoint_directory.h"
 #include "framework/data/data_file.h"
@@ -76,10 +77,11 @@ OutputSettings read_output(const ConfigReader& output) {
           output.integer("sample_count", 64, 0), output.integer("sample_block", 32, 1)};
 }
 
-at::Device read_runtime(const ConfigReader& runtime) {
+Runtime read_runtime(const ConfigReader& runtime) {
   const std::string device = runtime.choice("device", "auto", {"auto", "cpu", "cuda"});
   at::set_num_threads(static_cast<int>(runtime.integer("threads", 1, 1)));
-  return device == "cuda" ? at::kCUDA : at::kCPU;
+  return {device == "cuda" ? at::kCUDA : at::kCPU,
+          runtime.number("collective_timeout", 600, 0, 1e6)};
 }
 
 std::string checkpoint_file_of(const std::string& run_or_checkpoint) {
@@ -108,9 +110,17 @@ StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
   run.spec = data_spec_from_json(checkpoint.data_spec);
   const ConfigReader root = run.configuration->root();
   run.output = read_output(root.section("output"));
-  run.device = read_runtime(root.section("runtime"));
+  run.runtime = read_runtime(root.section("runtime"));
   run.bf16 = root.section("training").text("precision", "fp32") == "bf16";
   run.trainer = make_trainer(root, run.spec, checkpoint.seed, catalogue.trainers);
+  std::vector<std::string> untrained;
+  for (const auto& [group, updates] : checkpoint.updates)
+    if (updates == 0 && !root.section("start_from").has(group)) untrained.push_back(group);
+  if (!untrained.empty() && checkpoint.step > 0)
+    log_info(fmt::format(
+        "{}: {} was never trained (the weights are its first values) join it with the runs that "
+        "trained the rest",
+        run_or_checkpoint, fmt::join(untrained, ", ")));
   auto profiles = ema_profiles_of(checkpoint);
   profiles.push_back("none");
   run.ema = ema.empty() ? profiles.front() : ema;
@@ -118,7 +128,7 @@ StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
     throw ConfigError(fmt::format("--ema {}: this run has no such profile (it has {})", ema,
                                   fmt::join(profiles, ", ")));
   }
-  load_for_inference(*run.trainer, checkpoint, run.ema, run.device);
+  load_for_inference(*run.trainer, checkpoint, run.ema, run.runtime.device);
   return run;
 }
 

@@ -30,8 +30,13 @@ struct OutputSettings {
 };
 OutputSettings read_output(const ConfigReader& output);
 
-// Sets LibTorch's threads and returns the device. "auto" is the CPU in a build without CUDA.
-at::Device read_runtime(const ConfigReader& runtime);
+struct Runtime {
+  at::Device device = at::kCPU;   // "auto" is the CPU in a build without CUDA
+  double collective_timeout = 0;  // seconds a rank waits for the others before it looks for the
+                                  // reason; 0: for ever
+};
+// Sets LibTorch's threads.
+Runtime read_runtime(const ConfigReader& runtime);
 
 // The file that RUN_OR_CHECKPOINT names: a run's newest good checkpoint, or the file itself.
 // ConfigError if there is none.
@@ -43,7 +48,7 @@ struct StoredRun {
   std::unique_ptr<Configuration> configuration;
   DataSpec spec;
   OutputSettings output;
-  at::Device device = at::kCPU;
+  Runtime runtime;
   std::unique_ptr<Trainer> trainer;
   int64_t step = 0;
   std::string ema;    // the profile that was loaded, or "none"

@@ -10,12 +10,19 @@
 #include "launch/commands.h"
 #include "launch/mpi_session.h"
 #include "launch/run_parts.h"
+#include "launch/watched_group.h"
 
 namespace ornstein {
 namespace {
 
 std::shared_ptr<const Dataset> open_given(const std::string& file, const StoredRun& run,
                                           const DataKind& kind) {
+  const Conditioning conditioning = run.trainer->conditioning();
+  if (conditioning == Conditioning::nothing)
+    throw ConfigError(
+        fmt::format("--given {}: {} is conditioned on nothing (its samples would not change) leave "
+                    "it out",
+                    file, run.name));
   if (::access(file.c_str(), R_OK) != 0)
     throw ConfigError(
         fmt::format("--given {}: cannot be read ({}) check the path", file, std::strerror(errno)));
@@ -28,6 +35,11 @@ std::shared_ptr<const Dataset> open_given(const std::string& file, const StoredR
                     "run's size",
                     file, fmt::join(spec.shape, ", "), fmt::join(run.spec.shape, ", ")));
   }
+  if (conditioning == Conditioning::labels && spec.classes == 0)
+    throw ConfigError(
+        fmt::format("--given {}: has no labels ({} is conditioned on classes) give data with "
+                    "labels, or leave it out for the classes in turn",
+                    file, run.name));
   if (spec.classes > run.spec.classes && run.spec.classes > 0) {
     throw ConfigError(
         fmt::format("--given {}: has labels up to {} (the run knows {} classes) drop "
@@ -53,7 +65,8 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
     }
     if (!options.given.empty()) given = open_given(options.given, run, kind);
   });
-  const ProcessGroup group = make_process_group(MPI_COMM_WORLD, run.device);
+  const WatchedGroup group(session, run.runtime, run.directory);
+  group.about("sampling", 0);
   const SamplePlan plan{options.count,
                         run.output.sample_block,
                         static_cast<uint64_t>(options.seed),
@@ -62,7 +75,7 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
                         given};
   Batch samples;
   try {
-    samples = draw_samples(*run.trainer, plan, group, run.device);
+    samples = draw_samples(*run.trainer, plan, group, run.runtime.device);
   } catch (const std::exception& error) {
     abort_job(error, exit_code_of(error));  // others may be waiting in a collective
   }

@@ -13,11 +13,13 @@ JsonLine versions() {
   int length = 0;
   MPI_Get_library_version(mpi, &length);
   const std::string mpi_text(mpi);
+  unsigned major = 0, minor = 0, patch = 0;
+  H5get_libversion(&major, &minor, &patch);
   return JsonLine()
       .add("ornstein", ORNSTEIN_VERSION)
       .add("libtorch", TORCH_VERSION)
       .add("mpi", mpi_text.substr(0, mpi_text.find(',')))
-      .add("hdf5", H5_VERS_INFO);
+      .add("hdf5", fmt::format("{}.{}.{}", major, minor, patch));
 }
 
 bool hdf5_is_thread_safe() {

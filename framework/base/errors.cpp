@@ -5,6 +5,7 @@ namespace ornstein {
 ExitCode exit_code_of(const std::exception& error) {
   const bool users =
       dynamic_cast<const ConfigError*>(&error) || dynamic_cast<const DataError*>(&error);
+  if (dynamic_cast<const StopRequested*>(&error)) return kStopped;
   return users ? kUserMistake : kFailed;
 }
 

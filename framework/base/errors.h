@@ -27,8 +27,13 @@ struct CommError : Error {  // MPI, or ranks that disagree: exit code 1
   using Error::Error;
 };
 
+struct StopRequested : Error {  // thrown by all ranks alike: exit code 75
+  StopRequested() : Error("stopped on request: start again with --resume") {}
+};
+
 // The whole program's exit codes (design, section 1).
-enum ExitCode : int { kDone = 0, kFailed = 1, kUserMistake = 2, kStopped = 75 };
+// kHung: the watchdog ended a job that stood still.
+enum ExitCode : int { kDone = 0, kFailed = 1, kUserMistake = 2, kStopped = 75, kHung = 86 };
 
 // kUserMistake for ConfigError and DataError, else kFailed.
 ExitCode exit_code_of(const std::exception& error);

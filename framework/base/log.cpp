@@ -6,7 +6,7 @@
 namespace ornstein {
 namespace {
 
-std::atomic<int> log_rank = 0;
+std::atomic<int> speaker = 0;
 
 // One write a line, so that lines of several ranks do not mix.
 void write_line(const std::string& line) {
@@ -16,14 +16,16 @@ void write_line(const std::string& line) {
 
 }  // namespace
 
-void set_log_rank(int rank) { log_rank = rank; }
+void set_log_rank(int rank) { speaker = rank; }
+
+int log_rank() { return speaker; }
 
 void log_info(std::string_view line) {
-  if (log_rank == 0) write_line(fmt::format("{}\n", line));
+  if (speaker == 0) write_line(fmt::format("{}\n", line));
 }
 
 void log_any_rank(std::string_view line) {
-  write_line(fmt::format("rank {}: {}\n", log_rank.load(), line));
+  write_line(fmt::format("rank {}: {}\n", speaker.load(), line));
 }
 
 }  // namespace ornstein

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
+#include <limits>
 #include <vector>
 
 #include "framework/base/log.h"
@@ -26,7 +28,9 @@ std::vector<std::string> file_names(const std::string& directory) {
   std::error_code error;
   std::vector<std::string> names;
   fs::directory_iterator entry(directory, error);
-  if (error == std::errc::no_such_file_or_directory) return names;
+  // A link to a file system that is not there is no empty directory.
+  const bool absent = error == std::errc::no_such_file_or_directory && !fs::is_symlink(directory);
+  if (absent) return names;
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     names.push_back(entry->path().filename());
   }
@@ -56,11 +60,13 @@ std::vector<StepFile> step_files(const std::string& directory) {
   return files;
 }
 
-// The newest checkpoint that verifies; each damaged one before it goes to `on_damage`.
+// The newest checkpoint of at most `most` steps that verifies; each damaged one before it goes to
+// `on_damage`.
 template <typename OnDamage>
-std::optional<std::string> newest_verified(const std::string& directory,
-                                           const OnDamage& on_damage) {
+std::optional<std::string> newest_verified(const std::string& directory, const OnDamage& on_damage,
+                                           int64_t most = std::numeric_limits<int64_t>::max()) {
   for (const auto& [step, path] : step_files(directory)) {
+    if (step > most) continue;
     try {
       verify_checkpoint(path);
       return path;
@@ -71,13 +77,43 @@ std::optional<std::string> newest_verified(const std::string& directory,
   return std::nullopt;
 }
 
+// Empty if there is none.
+std::string latest_in(const std::string& directory) {
+  std::string name;
+  std::ifstream stream(fs::path(directory) / "latest");
+  std::getline(stream, name);
+  return name;
+}
+
 void write_latest(const std::string& directory, const std::string& name) {
   const std::string latest = fs::path(directory) / "latest", partial = partial_path(latest);
   DurableFile file(partial, O_WRONLY | O_CREAT | O_TRUNC);
   const std::string line = name + "\n";
+  pass_fault_point("checkpoint.latest", "write", latest);
   file.write(line.data(), line.size(), 0);
   file.sync();
   rename_durably(partial, latest);
+}
+
+// Renames a damaged file to *.damaged, beside earlier ones of its step; returns the new path.
+std::string set_aside(const std::string& path) {
+  std::string aside = path + ".damaged";
+  std::error_code error;
+  for (int copy = 2; fs::symlink_status(aside, error).type() != fs::file_type::not_found; ++copy) {
+    check(error, "read", aside);
+    aside = fmt::format("{}.{}.damaged", path, copy);
+  }
+  rename_durably(path, aside);
+  return aside;
+}
+
+void remove_old(const std::string& path) try {
+  pass_fault_point("checkpoint.prune", "remove", path);
+  std::error_code error;
+  fs::remove(path, error);
+  check(error, "remove", path);
+} catch (const CheckpointError& error) {
+  log_info(fmt::format("{}; the disk will fill", error.what()));
 }
 
 }  // namespace
@@ -98,15 +134,26 @@ bool CheckpointDirectory::fresh() const {
 std::optional<std::string> CheckpointDirectory::newest_good() {
   if (fresh()) return std::nullopt;
   const auto found = newest_verified(path_, [](const std::string& path, const std::string& why) {
-    const std::string aside = path + ".damaged";
-    log_info(fmt::format("{}; set aside as {}", why, aside));
-    rename_durably(path, aside);
+    try {
+      log_info(fmt::format("{}; set aside as {}", why, set_aside(path)));
+    } catch (const CheckpointError& error) {
+      throw CheckpointError(fmt::format("{}; it cannot be set aside: {}", why, error.what()));
+    }
   });
-  if (found) return found;
+  if (found) {
+    const std::string name = fs::path(*found).filename();
+    if (latest_in(path_) != name) write_latest(path_, name);
+    return found;
+  }
   throw CheckpointError(
       fmt::format("no checkpoint in {} is good (all are damaged or gone) bring one back from a "
                   "copy, or start anew with --overwrite",
                   path_));
+}
+
+std::optional<std::string> CheckpointDirectory::good_up_to(int64_t step) const {
+  const auto log = [](const std::string&, const std::string& why) { log_info(why); };
+  return newest_verified(path_, log, step);
 }
 
 std::string CheckpointDirectory::write(const Checkpoint& checkpoint) {
@@ -125,10 +172,7 @@ std::string CheckpointDirectory::write(const Checkpoint& checkpoint) {
   const auto files = step_files(path_);
   for (size_t i = keep_last_; i < files.size(); ++i) {
     if (keep_every_ > 0 && files[i].step % keep_every_ == 0) continue;
-    if (!fs::remove(files[i].path, error) && error) {
-      log_info(
-          fmt::format("cannot remove {} ({}) the disk will fill", files[i].path, error.message()));
-    }
+    remove_old(files[i].path);
   }
   return path;
 }

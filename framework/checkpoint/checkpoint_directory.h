@@ -20,10 +20,13 @@ class CheckpointDirectory {
   // No step_*, no *.damaged, no `latest`: a run may start from zero.
   bool fresh() const;
 
-  // Path of the newest checkpoint that verifies; none if fresh. A damaged newer one is named in the
-  // log and renamed to
-  // *.damaged. CheckpointError if none is good, or one cannot be read at all.
+  // Path of the newest checkpoint that verifies, which `latest` then names; none if fresh. A
+  // damaged newer one is named in the log and renamed to *.damaged. CheckpointError if none is
+  // good, or one cannot be read at all (nothing is renamed for that).
   std::optional<std::string> newest_good();
+
+  // Path of the newest checkpoint of at most `step` steps that verifies; changes nothing.
+  std::optional<std::string> good_up_to(int64_t step) const;
 
   // Writes step_<checkpoint.step>.h5 and `latest`, removes what is kept no longer; returns the
   // file's path.

@@ -83,6 +83,7 @@ Hash file_hash(const DurableFile& file, UserBlock block) {
 // Makes every object and attribute, then puts the tensors' bytes behind them; returns where these
 // begin.
 uint64_t write_hdf5(const std::string& path, const Checkpoint& checkpoint) {
+  pass_fault_point("checkpoint.create", "write", path);
   Hdf5File file = Hdf5File::create(path, sizeof(UserBlock));
   file.write_attribute("/", "config", checkpoint.config);
   file.write_attribute("/", "data_spec", checkpoint.data_spec);
@@ -99,6 +100,7 @@ uint64_t write_hdf5(const std::string& path, const Checkpoint& checkpoint) {
   }
   uint64_t first = std::numeric_limits<uint64_t>::max();
   for (const auto& [name, tensor] : checkpoint.tensors) {
+    pass_fault_point("checkpoint.tensor", "write", fmt::format("{} in {}", name, path));
     file.write_rows(name, 0, tensor);
     // An empty tensor has no place: the library answers -1 plus the user block.
     if (tensor.numel() > 0) first = std::min(first, static_cast<uint64_t>(file.offset(name)));
@@ -108,7 +110,7 @@ uint64_t write_hdf5(const std::string& path, const Checkpoint& checkpoint) {
 }
 
 // What is damaged in a file whose structure is intact.
-std::string damaged_tensors(const std::string& path) {
+std::string damaged_tensors(const std::string& path) try {
   const Hdf5File file = Hdf5File::open(path);
   std::vector<std::string> damaged;
   for (const auto& name : file.tensors()) {
@@ -116,10 +118,14 @@ std::string damaged_tensors(const std::string& path) {
   }
   return damaged.empty() ? "bytes outside its tensors changed"
                          : fmt::format("changed: {}", fmt::join(damaged, ", "));
+} catch (const DataError& error) {
+  return error.what();
 }
 
-// Why the file is not as it was written; empty if it is.
+// Why the file is not as it was written; empty if it is. A disk that cannot be read is no damage:
+// that is the CheckpointError of the system call.
 std::string damage(const DurableFile& file, const std::string& path) {
+  pass_fault_point("checkpoint.read", "read", path);
   UserBlock block;
   if (file.read(&block, sizeof block, 0) < sizeof block || block.magic != UserBlock().magic) {
     return "it does not begin as a checkpoint does";
@@ -131,6 +137,19 @@ std::string damage(const DurableFile& file, const std::string& path) {
   const bool intact = block.structure_end <= block.length &&
                       block.structure_hash == structure_hash(file, block.structure_end);
   return intact ? damaged_tensors(path) : "its structure changed";
+}
+
+[[noreturn]] void throw_damaged(const std::string& path, const std::string& why) {
+  throw DamagedCheckpoint(
+      fmt::format("checkpoint {} is damaged ({}) take another one, or a copy", path, why));
+}
+
+// Its bytes have been verified, but may have been read once more since.
+at::Tensor read_tensor(const Hdf5File& file, const std::string& name) {
+  at::Tensor tensor = file.read(name);
+  if (hash_text(tensor) != file.text_attribute(name, "xxh3"))
+    throw_damaged(file.path(), "changed: " + name);
+  return tensor;
 }
 
 struct RemovedAtExit {
@@ -157,9 +176,14 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     block.length = file.size();
     block.structure_hash = structure_hash(file, block.structure_end);
     block.file_hash = file_hash(file, block);
+    pass_fault_point("checkpoint.header", "write", partial.path);
     file.write(&block, sizeof block, 0);
+    pass_fault_point("checkpoint.sync", "write", partial.path);
     file.sync();
-    rename_durably(partial.path, path);
+    pass_fault_point("checkpoint.rename", "rename", partial.path);
+    rename_file(partial.path, path);
+    pass_fault_point("checkpoint.sync_directory", "write", path);
+    sync_directory_of(path);
   } catch (const std::exception& error) {
     throw CheckpointError(fmt::format("checkpoint {} was not saved: {}", path, error.what()));
   }
@@ -167,16 +191,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
 
 void verify_checkpoint(const std::string& path) {
   const DurableFile file(path, O_RDONLY);
-  std::string why;
-  try {
-    why = damage(file, path);
-  } catch (const Error& error) {
-    why = error.what();
-  }
-  if (!why.empty()) {
-    throw DamagedCheckpoint(
-        fmt::format("checkpoint {} is damaged ({}) take another one, or a copy", path, why));
-  }
+  if (const std::string why = damage(file, path); !why.empty()) throw_damaged(path, why);
   UserBlock block;
   file.read(&block, sizeof block, 0);
   if (block.version != kFormatVersion) {
@@ -201,7 +216,8 @@ Checkpoint read_checkpoint(const std::string& path) {
       checkpoint.updates.emplace_back(name.substr(kUpdates.size()),
                                       file.integer_attribute("/progress", name));
     }
-    for (const auto& name : file.tensors()) checkpoint.tensors.push_back({name, file.read(name)});
+    for (const auto& name : file.tensors())
+      checkpoint.tensors.push_back({name, read_tensor(file, name)});
     return checkpoint;
   } catch (const DataError& error) {
     throw CheckpointError(error.what());

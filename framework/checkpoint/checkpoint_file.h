@@ -42,8 +42,8 @@ struct Checkpoint {
   std::vector<NamedTensor> tensors;
 };
 
-// The file's bytes are not those that were written. (A file that cannot be opened, or is of a later
-// format, is a plain CheckpointError: no reason to set it aside.)
+// The file's bytes are not those that were written. (A file that cannot be opened or read, or is of
+// a later format, is a plain CheckpointError: no reason to set it aside.)
 struct DamagedCheckpoint : CheckpointError {
   using CheckpointError::CheckpointError;
 };

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "framework/base/errors.h"
+#include "framework/base/fault_point.h"
 
 namespace ornstein {
 namespace {
@@ -18,8 +19,10 @@ namespace {
 template <typename Result>
 Result check_system(Result result, const char* verb, const std::string& path) {
   if (result >= 0) return result;
-  throw CheckpointError(fmt::format("cannot {} {} ({}) check space and rights there", verb, path,
-                                    std::strerror(errno)));
+  const int error = errno;
+  throw CheckpointError(fmt::format("cannot {} {} ({}) check {} there", verb, path,
+                                    std::strerror(error),
+                                    error == EIO ? "the disk" : "space and rights"));
 }
 
 }  // namespace
@@ -61,9 +64,22 @@ void DurableFile::write(const void* from, size_t size, uint64_t offset) {
 void DurableFile::sync() { check_system(::fsync(descriptor_), "write", path_); }
 
 void rename_durably(const std::string& from, const std::string& to) {
+  rename_file(from, to);
+  sync_directory_of(to);
+}
+
+void rename_file(const std::string& from, const std::string& to) {
   check_system(std::rename(from.c_str(), to.c_str()), "rename", from);
-  const std::string parent = std::filesystem::path(to).parent_path();
+}
+
+void sync_directory_of(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path();
   DurableFile(parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY).sync();
+}
+
+void pass_fault_point(const char* point, const char* verb, const std::string& path) {
+  errno = fault_point(point);
+  check_system(errno == 0 ? 0 : -1, verb, path);
 }
 
 }  // namespace ornstein

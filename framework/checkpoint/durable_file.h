@@ -29,4 +29,11 @@ class DurableFile {
 // `to` is the old file or the new one at every moment, and the new one after a crash from then on.
 void rename_durably(const std::string& from, const std::string& to);
 
+// Its two halves.
+void rename_file(const std::string& from, const std::string& to);
+void sync_directory_of(const std::string& path);
+
+// Fails as "VERB PATH" would where ORNSTEIN_FAULT asks for it (framework/base/fault_point.h).
+void pass_fault_point(const char* point, const char* verb, const std::string& path);
+
 }  // namespace ornstein

@@ -1,5 +1,9 @@
 #include "framework/comm/mpi_backend.h"
 
+#include <xxhash.h>
+
+#include "framework/base/errors.h"
+#include "framework/base/fault_point.h"
 #include "framework/comm/check_mpi.h"
 
 namespace ornstein {
@@ -69,12 +73,25 @@ const at::Tensor& only(const std::vector<at::Tensor>& tensors) {
   return checked(tensors[0]);
 }
 
+const char* name_of(OpType type) {
+  switch (type) {
+    case OpType::ALLREDUCE:
+      return "all-reduce";
+    case OpType::BROADCAST:
+      return "broadcast";
+    case OpType::ALLGATHER:
+      return "all-gather";
+    default:
+      return "barrier";
+  }
+}
+
 char* bytes_of(const at::Tensor& tensor) { return static_cast<char*>(tensor.mutable_data_ptr()); }
 
 }  // namespace
 
-MpiBackend::MpiBackend(MPI_Comm communicator)
-    : Backend(rank_in(communicator), size_of(communicator)) {
+MpiBackend::MpiBackend(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight)
+    : Backend(rank_in(communicator), size_of(communicator)), flight_(std::move(flight)) {
   check_mpi(MPI_Comm_dup(communicator, &communicator_), "MPI_Comm_dup");
   check_mpi(MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   if (getSize() > 1) worker_ = std::thread(&MpiBackend::work_off, this);
@@ -155,11 +172,12 @@ void MpiBackend::shutdown() {
 
 c10::intrusive_ptr<c10d::Work> MpiBackend::post(OpType type, std::vector<at::Tensor> tensors,
                                                 std::function<void()> call) {
+  const int64_t bytes = tensors.empty() ? 0 : static_cast<int64_t>(tensors.front().nbytes());
   auto work = c10::make_intrusive<MpiWork>(getRank(), type, std::move(tensors));
   {
     const std::lock_guard lock(mutex_);
     TORCH_CHECK(!stop_, "a collective after shutdown of its process group");
-    if (getSize() > 1) queue_.push_back({work, std::move(call)});
+    if (getSize() > 1) queue_.push_back({work, name_of(type), bytes, std::move(call)});
   }
   if (getSize() > 1) {
     changed_.notify_one();
@@ -184,11 +202,15 @@ void MpiBackend::work_off() {
 }
 
 void MpiBackend::perform(const Task& task) {
-  if (!failure_) {
+  if (!failure_ && fault_point("collective") == 0) {
+    flight_->begin(task.name, task.bytes);
     try {
+      require_like(task);
       task.call();
-    } catch (...) {
+      flight_->end();
+    } catch (const std::exception& error) {
       failure_ = std::current_exception();
+      flight_->fail(error.what());
     }
   }
   if (failure_) {
@@ -196,6 +218,22 @@ void MpiBackend::perform(const Task& task) {
   } else {
     task.work->succeed();
   }
+}
+
+// A rank that left a collective out would meet the others in the wrong one: Open MPI then writes
+// beyond the smaller buffer. This one has the same form always.
+void MpiBackend::require_like(const Task& task) {
+  const std::string form =
+      fmt::format("{} {} {}", task.name, task.bytes, flight_->phase_and_step().second);
+  const auto hash = static_cast<int64_t>(XXH3_64bits(form.data(), form.size()) >> 2);
+  int64_t ends[2] = {hash, -hash};
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, ends, 2, MPI_INT64_T, MPI_MAX, communicator_),
+            "MPI_Allreduce");
+  if (ends[0] == -ends[1]) return;
+  throw CommError(
+      fmt::format("ranks disagree on what to do together (this one: {} of {} bytes) all ranks need "
+                  "the same program, configuration and files",
+                  task.name, task.bytes));
 }
 
 }  // namespace ornstein

@@ -19,6 +19,7 @@
 #include <thread>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 
+#include "framework/comm/flight_recorder.h"
 #include "framework/comm/mpi_reduction.h"
 
 namespace ornstein {
@@ -30,8 +31,9 @@ class MpiWork;
 // CommError reaches the caller through Work::wait; afterwards every further collective fails alike.
 class MpiBackend final : public c10d::Backend {
  public:
-  explicit MpiBackend(MPI_Comm communicator);  // duplicates it: all its ranks call this together
-  ~MpiBackend() override;                      // shuts down
+  // Duplicates the communicator: all its ranks call this together.
+  MpiBackend(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight);
+  ~MpiBackend() override;  // shuts down
 
   const std::string getBackendName() const override { return "mpi"; }
 
@@ -53,15 +55,20 @@ class MpiBackend final : public c10d::Backend {
  private:
   struct Task {
     c10::intrusive_ptr<MpiWork> work;
+    const char* name;
+    int64_t bytes;
     std::function<void()> call;
   };
   c10::intrusive_ptr<c10d::Work> post(c10d::OpType type, std::vector<at::Tensor> tensors,
                                       std::function<void()> call);
   void work_off();
   void perform(const Task& task);  // every MPI collective passes through here
+  void require_like(
+      const Task& task);  // CommError on all ranks unless all are about to do the same
 
   MPI_Comm communicator_ = MPI_COMM_NULL;
   MpiReductions reductions_;
+  const std::shared_ptr<FlightRecorder> flight_;
   std::exception_ptr failure_;  // of the first collective that failed; the worker's own
   std::mutex mutex_;
   std::condition_variable changed_;

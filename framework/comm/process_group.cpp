@@ -79,6 +79,12 @@ void barrier(const ProcessGroup& group) {
   group->barrier(options)->wait();
 }
 
+bool any(const ProcessGroup& group, bool own) {
+  at::Tensor flag = at::full({1}, own ? 1 : 0, at::kByte);
+  all_reduce_max(group, flag);
+  return flag.item<bool>();
+}
+
 void require_same(const ProcessGroup& group, std::string_view what, std::string_view value) {
   const std::string expected = broadcast_text(group, value);
   at::Tensor differs = at::zeros({world_size(group)}, at::kByte);

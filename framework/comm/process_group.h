@@ -6,12 +6,14 @@
 #include <c10/util/intrusive_ptr.h>
 #include <mpi.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "framework/base/hash.h"
+#include "framework/comm/flight_recorder.h"
 
 namespace c10d {
 class ProcessGroup;
@@ -24,8 +26,10 @@ namespace ornstein {
 using ProcessGroup = c10::intrusive_ptr<c10d::ProcessGroup>;
 
 // All ranks of `communicator`, which is duplicated. Collectives take CPU tensors, and tensors on
-// `device`. ConfigError when the build cannot serve the device.
-ProcessGroup make_process_group(MPI_Comm communicator, const at::Device& device);
+// `device`, and are noted in `flight`. ConfigError when the build cannot serve the device.
+ProcessGroup make_process_group(
+    MPI_Comm communicator, const at::Device& device,
+    std::shared_ptr<FlightRecorder> flight = std::make_shared<FlightRecorder>());
 
 int rank(const ProcessGroup& group);
 int world_size(const ProcessGroup& group);
@@ -50,6 +54,8 @@ std::optional<TensorForm> agree_on_form(const ProcessGroup& group, const at::Ten
 std::string broadcast_text(const ProcessGroup& group, std::string_view text);  // rank 0's
 
 void barrier(const ProcessGroup& group);
+
+bool any(const ProcessGroup& group, bool own);  // whether `own` is true on some rank
 
 // Throws CommError on all ranks, naming those whose value is not rank 0's. `what` stands in the
 // message, and so does a text: give the hash of a long one.

@@ -5,7 +5,8 @@
 
 namespace ornstein {
 
-ProcessGroup make_process_group(MPI_Comm communicator, const at::Device& device) {
+ProcessGroup make_process_group(MPI_Comm communicator, const at::Device& device,
+                                std::shared_ptr<FlightRecorder> flight) {
   if (!device.is_cpu()) {
     throw ConfigError(
         fmt::format("runtime.device: '{}' cannot be used (this build has no CUDA support) "
@@ -13,7 +14,7 @@ ProcessGroup make_process_group(MPI_Comm communicator, const at::Device& device)
                     device.str()));
   }
   constexpr auto kType = c10d::ProcessGroup::BackendType::MPI;
-  auto backend = c10::make_intrusive<MpiBackend>(communicator);
+  auto backend = c10::make_intrusive<MpiBackend>(communicator, std::move(flight));
   auto group = c10::make_intrusive<c10d::ProcessGroup>(backend->getRank(), backend->getSize());
   group->setBackend(at::kCPU, kType, backend);
   group->setDefaultBackend(kType);

@@ -27,6 +27,9 @@ JsonLine& JsonLine::add(std::string_view key, std::string_view text) {
 JsonLine& JsonLine::add(std::string_view key, const JsonLine& object) {
   return add_raw(key, object.text());
 }
+JsonLine& JsonLine::add(std::string_view key, const std::vector<int64_t>& numbers) {
+  return add_raw(key, Json(numbers).dump());
+}
 
 std::optional<int64_t> integer_in_json(const std::string& line, const std::string& key) {
   const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);

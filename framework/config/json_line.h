@@ -17,6 +17,7 @@ class JsonLine {
   JsonLine& add(std::string_view key, std::string_view text);
   JsonLine& add(std::string_view key, const char* text) { return add(key, std::string_view(text)); }
   JsonLine& add(std::string_view key, const JsonLine& object);
+  JsonLine& add(std::string_view key, const std::vector<int64_t>& numbers);
   std::string text() const { return "{" + body_ + "}"; }  // without a newline
 
  private:

@@ -1,9 +1,19 @@
 #include "framework/data/loader.h"
 
+#include "framework/base/fault_point.h"
+
 namespace ornstein {
 namespace {
 constexpr size_t kAhead = 3;  // batches held ready
+
+// A row that is no number, as after a failing augmentation.
+void poison(const at::Tensor& rows, at::Tensor& x) {
+  const auto* row = rows.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < rows.numel(); ++i)
+    if (fault_at("data.row", row[i]) != 0) x[i].fill_(std::nan(""));
 }
+
+}  // namespace
 
 Loader::Loader(std::shared_ptr<const Dataset> data, ShardPlan plan, ShardRange range,
                int64_t first_step, at::Device device)
@@ -44,7 +54,9 @@ void Loader::read_ahead() {
           changed_.wait(lock, [this] { return ready_.size() < kAhead || stop_; });
           if (stop_) return;
         }
-        Batch batch = data_->rows(plan_.rows_of(step, shard));
+        const at::Tensor rows = plan_.rows_of(step, shard);
+        Batch batch = data_->rows(rows);
+        poison(rows, batch.x);
         {
           std::lock_guard lock(mutex_);
           ready_.push_back(std::move(batch));

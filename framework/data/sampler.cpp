@@ -37,7 +37,7 @@ Splits split_rows(const DataSource& source, double validation_fraction) {
     return chosen.numel() == rows ? source.all : subset(source.all, chosen);
   };
   Splits splits;
-  splits.train = part(rows_in(0));
+  splits.train = part(splits.train_rows = rows_in(0));
   splits.validation = part(splits.validation_rows = rows_in(1));
   splits.test = part(splits.test_rows = rows_in(2));
   return splits;

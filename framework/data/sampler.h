@@ -32,7 +32,7 @@ ShardRange shards_of_rank(int64_t shards, int rank, int ranks);
 // is held out when a hash of its number falls below `validation_fraction`.
 struct Splits {
   std::shared_ptr<const Dataset> train, validation, test;
-  at::Tensor validation_rows, test_rows;  // row numbers in the source, int64
+  at::Tensor train_rows, validation_rows, test_rows;  // row numbers in the source, int64
 };
 Splits split_rows(const DataSource& source, double validation_fraction);
 

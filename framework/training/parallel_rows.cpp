@@ -1,5 +1,7 @@
 #include "framework/training/parallel_rows.h"
 
+#include "framework/base/errors.h"
+#include "framework/base/fault_point.h"
 #include "framework/base/random.h"
 
 namespace ornstein {
@@ -27,14 +29,18 @@ TensorForm form_of(const ProcessGroup& group, const std::vector<at::Tensor>& res
 }  // namespace
 
 ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const at::Device& device,
-                                int64_t most_rows) {
+                                std::function<bool()> stop_here, int64_t most_rows) {
   auto calls = std::make_shared<uint64_t>(0);
   auto evaluate = [=](int64_t total, const RowFunction& function) {
     const uint64_t call = (*calls)++;
     require_same(group, "a ParallelRows call", fmt::format("call {} over {} rows", call, total));
     TORCH_CHECK(total > 0, "ParallelRows over ", total, " rows");
     Blocks blocks{rows_of_block(total, most_rows), {}, {}};
+    bool stopped = false;
     for (int64_t block = rank(group); block * blocks.rows < total; block += world_size(group)) {
+      fault_point("evaluating");
+      stopped = stop_here && stop_here();
+      if (stopped) break;
       const int64_t first = block * blocks.rows;
       auto generator = make_generator(
           random_key(Stream::kRows, {seed, call, static_cast<uint64_t>(block)}), device);
@@ -42,6 +48,7 @@ ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const 
       blocks.results.push_back(
           function(first, std::min(blocks.rows, total - first), generator).detach().contiguous());
     }
+    if (stop_here && any(group, stopped)) throw StopRequested();
     return blocks;
   };
   // Every rank writes its blocks into zeros, and the sum over ranks puts all together: x + 0 = x

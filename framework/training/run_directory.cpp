@@ -81,13 +81,15 @@ void RunDirectory::open_for_writing(double wait_seconds) {
   }
   const std::string writer = this_writer();
   if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, writer.data(), writer.size(), 0) < 0) {
-    throw ConfigError(fmt::format("{}: cannot be written ({})", lock_file, std::strerror(errno)));
+    throw ConfigError(
+        fmt::format("{}: cannot be written ({}) make room there, or choose another --out",
+                    lock_file, std::strerror(errno)));
   }
 }
 
 void RunDirectory::remove_run() {
-  for (const char* name :
-       {"checkpoints", "samples", "metrics.jsonl", "provenance.jsonl", "config.json"}) {
+  for (const char* name : {"checkpoints", "samples", "flight", "metrics.jsonl", "provenance.jsonl",
+                           "skipped.jsonl", "config.json"}) {
     fs::remove_all(path_ + "/" + name);
   }
   for (const auto& entry : fs::directory_iterator(path_)) {

@@ -16,6 +16,7 @@ class RunDirectory {
   std::string config() const { return path_ + "/config.json"; }
   std::string metrics() const { return path_ + "/metrics.jsonl"; }
   std::string provenance() const { return path_ + "/provenance.jsonl"; }
+  std::string skipped() const { return path_ + "/skipped.jsonl"; }  // steps that were not finite
   std::string checkpoints() const { return path_ + "/checkpoints"; }
   std::string sample(int64_t step, const std::string& suffix) const;  // samples/step_00001000.png
 

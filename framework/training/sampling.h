@@ -2,6 +2,8 @@
 // draws the same bits.
 #pragma once
 
+#include <functional>
+
 #include "framework/comm/process_group.h"
 #include "framework/training/flat_group.h"
 #include "framework/training/trainer.h"
@@ -15,9 +17,11 @@ struct SamplePlan {
   int64_t steps = 0;                     // of the sampler; 0: the method's own
   bool bf16 = false;                     // autocast, as in training
   std::shared_ptr<const Dataset> given;  // sample i is conditioned on row i mod its rows; or null
+  std::function<bool()> stop_here;       // asked before each block; or null
 };
 
-// The samples 0..count-1 on every rank, on the CPU. All ranks call it together.
+// The samples 0..count-1 on every rank, on the CPU. All ranks call it together. StopRequested on
+// all of them once `stop_here` was true on one.
 Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup& group,
                    const at::Device& device);
 

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "framework/base/errors.h"
+#include "framework/base/fault_point.h"
 #include "framework/base/random.h"
 #include "framework/training/autocast.h"
 
@@ -100,6 +101,8 @@ TrainingLoop::TrainingLoop(Trainer& trainer, TrainingState& state,
 StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
   StepReport report;
   Stopwatch watch;
+  fault_point("training.step");
+  const bool poisoned = fault_point("training.loss") != 0;
   const auto number = static_cast<uint64_t>(state_.step);
   const uint64_t step_key = random_key(Stream::kStep, {settings_.seed, number});
   seed_default_generators(step_key, device_);
@@ -114,8 +117,9 @@ StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
     const uint64_t key =
         random_key(Stream::kShard, {settings_.seed, number, static_cast<uint64_t>(shard)});
     seed_default_generators(key, device_);  // dropout
-    const Loss loss = shard_loss(
+    Loss loss = shard_loss(
         batch, {state_.step, shard, plan_.shards(), make_generator(key, device_), *train_});
+    if (poisoned) loss.sum = loss.sum * std::numeric_limits<double>::quiet_NaN();
     if (shard + 1 == range_.end)
       reducer_.begin(trained);  // buckets reduce while the last backward runs
     loss.sum.backward();
@@ -163,6 +167,56 @@ StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
   }
   watch.add_to(report.optimise_seconds);
   return report;
+}
+
+std::vector<NotFinite> TrainingLoop::examine() {
+  std::vector<NotFinite> found;
+  const auto add = [&](std::string what, int64_t row = -1) {
+    found.push_back({std::move(what), row});
+  };
+  const auto number = static_cast<uint64_t>(state_.step);
+  const uint64_t step_key = random_key(Stream::kStep, {settings_.seed, number});
+  seed_default_generators(step_key, device_);
+  begin({state_.step, 0, plan_.shards(), make_generator(step_key, device_), *train_});
+  for (int64_t shard = range_.first; shard < range_.end; ++shard) {
+    const Batch batch = loader_.next();
+    const uint64_t key =
+        random_key(Stream::kShard, {settings_.seed, number, static_cast<uint64_t>(shard)});
+    const auto loss_of = [&](const Batch& rows) {
+      seed_default_generators(key, device_);
+      return shard_loss(
+          rows, {state_.step, shard, plan_.shards(), make_generator(key, device_), *train_});
+    };
+    const at::Tensor rows = plan_.rows_of(state_.step, shard);
+    const at::Tensor whole = at::isfinite(batch.x).flatten(1).all(1);
+    for (int64_t i = 0; i < rows.size(0); ++i)
+      if (!whole[i].item<bool>()) add("its values", rows[i].item<int64_t>());
+    const Loss loss = loss_of(batch);
+    if (!loss.sum.isfinite().item<bool>()) {
+      // A row alone, in every place of the shard, is at fault whatever the others are.
+      for (int64_t i = 0; i < rows.size(0); ++i) {
+        const at::NoGradGuard no_gradients;
+        const at::Tensor only = at::full({rows.size(0)}, i, rows.options()).to(device_);
+        if (whole[i].item<bool>() && !loss_of(batch.rows(only)).sum.isfinite().item<bool>())
+          add("its loss", rows[i].item<int64_t>());
+      }
+      for (const Term& term : loss.terms)
+        if (!term.sum.isfinite().item<bool>()) add("the term " + term.name);
+    }
+    loss.sum.backward();
+  }
+  for (const auto& group : state_.groups)
+    for (const auto& [name, gradient] : group->views(group->gradients))
+      if (!gradient.isfinite().all().item<bool>())
+        add(fmt::format("the gradient of {}/{}", group->name, name));
+  return found;
+}
+
+at::Tensor TrainingLoop::rows_of(int64_t number) const {
+  std::vector<at::Tensor> rows;
+  for (int64_t shard = 0; shard < plan_.shards(); ++shard)
+    rows.push_back(plan_.rows_of(number, shard));
+  return at::cat(rows);
 }
 
 std::vector<bool> TrainingLoop::begin(const Step& step) {

@@ -23,6 +23,12 @@ struct StepReport {
   double data_seconds = 0, compute_seconds = 0, communicate_seconds = 0, optimise_seconds = 0;
 };
 
+// Something in a step that was inf or NaN.
+struct NotFinite {
+  std::string what;
+  int64_t row = -1;  // of the training set, where one row is at fault
+};
+
 // ConfigError when `ranks` are more than the shards of a step: each needs one.
 void require_a_shard_a_rank(const TrainingSettings& settings, int ranks);
 
@@ -36,6 +42,14 @@ class TrainingLoop final {
   // with the step's one small reduction. Throws Error after `max_skipped` non-finite steps in a
   // row.
   StepReport step(const std::function<bool()>& stop_here);
+
+  // Runs the next step once more in this rank's shards alone and updates nothing: what is not
+  // finite there? Rows of the batch first, then rows whose loss is not, then terms, then parameters
+  // whose gradient is not. Nothing may follow it.
+  std::vector<NotFinite> examine();
+
+  // Rows of the training set in the global batch of step `number`, [global_batch].
+  at::Tensor rows_of(int64_t number) const;
 
  private:
   std::vector<bool> begin(const Step& step);  // which groups train; freezes the rest

@@ -1,77 +1,123 @@
-// `ornstein doctor`: what this machine and this launch offer, and what is odd about them.
-#include <sched.h>
+// `ornstein doctor`: what these machines and this launch offer, and what is odd about them.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
-#include <thread>
+#include <set>
 
-#include "framework/base/errors.h"
-#include "framework/comm/process_group.h"
 #include "launch/commands.h"
+#include "launch/doctor/facts.h"
+#include "launch/doctor/findings.h"
+#include "launch/doctor/reduction.h"
+#include "launch/doctor/table.h"
 #include "launch/mpi_session.h"
 #include "launch/versions.h"
 
 namespace ornstein {
 namespace {
 
-int bound_cores() {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+struct FileSystem {
+  long magic;  // statfs(2)
+  const char* name;
+  bool over_network;
+};
+constexpr FileSystem kFileSystems[] = {
+    {0xEF53, "ext4", false},      {0x58465342, "xfs", false},     {0x9123683E, "btrfs", false},
+    {0x01021994, "tmpfs", false}, {0x794c7630, "overlay", false}, {0x2FC12FC1, "zfs", false},
+    {0x6969, "nfs", true},        {0x0BD00BD0, "lustre", true},   {0x47504653, "gpfs", true},
+    {0x19830326, "beegfs", true}, {0x00C36400, "ceph", true},     {0xAAD7AAEA, "panfs", true},
+    {0xFF534D42, "cifs", true},   {0xFE534D42, "smb", true},      {0x5346414F, "afs", true},
+    {0x65735546, "fuse", true},   {0x01021997, "9p", true},
+};
+
+// Why a file in `folder` cannot be locked; "" where it can, or where no file can be made. The file
+// has no name by the time it is locked.
+std::string lock_refused(const std::string& folder) {
+  std::string name = folder + "/.doctor_XXXXXX";
+  const int file = ::mkstemp(name.data());
+  if (file < 0) return "";
+  ::unlink(name.c_str());
+  const std::string reason = ::flock(file, LOCK_EX | LOCK_NB) == 0 ? "" : std::strerror(errno);
+  ::close(file);
+  return reason;
 }
 
-std::string file_system(const std::string& path) {
+// Of a folder that need not be there yet: then of the nearest around it.
+OutFolder look_at(const std::string& path) {
+  namespace fs = std::filesystem;
+  fs::path folder = fs::absolute(path);
+  std::error_code ignored;
+  while (!fs::exists(folder, ignored) && folder.has_relative_path()) folder = folder.parent_path();
+  OutFolder found{.path = path, .file_system = "unknown"};
   struct statfs info = {};
-  if (::statfs(path.c_str(), &info) != 0) return "not readable";
-  const double free = static_cast<double>(info.f_bavail) * static_cast<double>(info.f_bsize) / 1e9;
-  std::string kind = fmt::format("type {:#x}", static_cast<unsigned long>(info.f_type));
-  for (const auto& [magic, name] :
-       {std::pair{0xEF53L, "ext4"}, std::pair{0x01021994L, "tmpfs"}, std::pair{0x6969L, "nfs"},
-        std::pair{0x58465342L, "xfs"}, std::pair{0x0BD00BD0L, "lustre"},
-        std::pair{0x794c7630L, "overlay"}, std::pair{0x9123683EL, "btrfs"}}) {
-    if (static_cast<long>(info.f_type) == magic) kind = name;
+  if (::statfs(folder.c_str(), &info) != 0) return found;
+  const auto magic = static_cast<long>(static_cast<uint32_t>(info.f_type));
+  found.file_system = fmt::format("type {:#x}", magic);
+  for (const FileSystem& known : kFileSystems) {
+    if (known.magic != magic) continue;
+    found.file_system = known.name;
+    found.over_network = known.over_network;
   }
-  return fmt::format("{}, {:.1f} GB free, {}", kind, free,
-                     ::access(path.c_str(), W_OK) == 0 ? "writable" : "not writable");
+  found.writable = ::access(folder.c_str(), W_OK) == 0;
+  found.lock_refused = lock_refused(folder);
+  found.free = static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_bsize);
+  return found;
+}
+
+std::string size_text(int64_t bytes) {
+  return bytes < (1 << 20) ? fmt::format("{} KB", bytes >> 10) : fmt::format("{} MB", bytes >> 20);
+}
+
+void print_reductions(const std::vector<ReductionTime>& times) {
+  for (const auto& [bytes, seconds] : times) {
+    fmt::print("{:<14} {:>5}  {:>10.1f} us  {:>7.3f} GB/s\n",
+               bytes == times[0].bytes ? "all-reduce" : "", size_text(bytes), 1e6 * seconds,
+               static_cast<double>(bytes) / 1e9 / seconds);
+  }
 }
 
 }  // namespace
 
 int doctor(const std::string& out, const MpiSession& session) {
   const ProcessGroup group = make_process_group(MPI_COMM_WORLD, at::kCPU);
-  struct utsname machine = {};
-  uname(&machine);
-  std::string row = fmt::format("{:<5} {:<24} {:<6} {:<8}", session.rank(), machine.nodename,
-                                bound_cores(), at::get_cpu_capability());
-  row.resize(128, ' ');
-  const at::Tensor rows = gather_rows(
-      group, at::from_blob(row.data(), {1, static_cast<int64_t>(row.size())}, at::kByte).clone());
+  const std::vector<RankFacts> facts = gather(group, facts_of_this_rank(session));
+  std::vector<ReductionTime> reductions;
+  if (session.ranks() > 1) reductions = time_reductions(group);
   if (session.rank() != 0) return kDone;
 
-  const char* yield = std::getenv("OMPI_MCA_mpi_yield_when_idle");
-  fmt::print("launcher       {}, {} ranks\nversions       {}\n", launcher_name(), session.ranks(),
-             versions().text());
-  fmt::print("machine        {} {}, {} cores, {:.1f} GB\n", machine.sysname, machine.release,
-             std::thread::hardware_concurrency(),
-             static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                 static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e9);
+  std::set<std::string> hosts;
+  for (const RankFacts& rank : facts) hosts.insert(rank.seat.host);
+  struct utsname machine = {};
+  uname(&machine);
+  const OutFolder folder = look_at(out);
+  fmt::print("launcher       {}, {} rank{} on {} host{}\n", launcher_name(), session.ranks(),
+             session.ranks() > 1 ? "s" : "", hosts.size(), hosts.size() > 1 ? "s" : "");
+  fmt::print("versions       {}\n", facts[0].versions);
+  fmt::print("system         {} {}, {} cores\n", machine.sysname, machine.release,
+             facts[0].host_cores);
   fmt::print(
-      "CUDA           none in this build; runtime.device auto means cpu\nNCCL           none in "
-      "this build\n");
+      "CUDA           none in this build; runtime.device auto means cpu\n"
+      "NCCL           none in this build\n");
   fmt::print("HDF5           {}thread-safe; all calls here take turns\n",
              hdf5_is_thread_safe() ? "" : "not ");
-  fmt::print(
-      "idle ranks     {}\n",
-      yield && std::string(yield) == "1"
-          ? "give way (mpi_yield_when_idle 1)"
-          : "poll (set OMPI_MCA_mpi_yield_when_idle=1 unless each rank has a core to spare)");
-  fmt::print("{:<14} {}\n\n", out, file_system(out));
-  fmt::print("rank  host                     cores  processor\n");
-  for (int64_t r = 0; r < rows.size(0); ++r) {
-    std::string line(reinterpret_cast<const char*>(rows[r].const_data_ptr<uint8_t>()), row.size());
-    fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
-  }
+  fmt::print("idle ranks     {}\n", facts[0].polls ? "poll (OMPI_MCA_mpi_yield_when_idle is not 1)"
+                                                   : "give way (mpi_yield_when_idle 1)");
+  fmt::print("{:<14} {}, {:.1f} GB free, {}\n", out, folder.file_system,
+             static_cast<double>(folder.free) / 1e9, folder.writable ? "writable" : "not writable");
+  print_reductions(reductions);
+  fmt::print("\n{}\n", table_of(facts));
+
+  std::vector<std::string> odd = odd_things(facts);
+  for (const auto& more :
+       {odd_things(reductions), odd_things(folder, std::getenv("HDF5_USE_FILE_LOCKING"))})
+    odd.insert(odd.end(), more.begin(), more.end());
+  if (odd.empty()) fmt::print("nothing is odd\n");
+  for (const std::string& line : odd) fmt::print("odd: {}\n", line);
   std::fflush(stdout);
   return kDone;
 }

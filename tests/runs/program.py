@@ -1,4 +1,5 @@
 """Runs the program as a user would: under mpirun, in a scratch folder, with a time limit."""
+import contextlib
 import json
 import os
 import pathlib
@@ -52,6 +53,31 @@ def kill_hard(process):
             pass
     process.wait()
     process.stderr.close()
+
+
+def ranks_of(process):
+    """{rank: pid} of the program's processes that a launcher has started."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.getsid(int(pid)) == process.pid and os.readlink(f"/proc/{pid}/exe") == os.path.realpath(PROGRAM):
+                environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                rank = next(v for v in environment if v.startswith(b"OMPI_COMM_WORLD_RANK="))
+                found[int(rank.split(b"=")[1])] = int(pid)
+        except (OSError, StopIteration):
+            pass
+    return found
+
+
+@contextlib.contextmanager
+def environment(**values):
+    before = dict(ENVIRONMENT)
+    ENVIRONMENT.update(values)
+    try:
+        yield
+    finally:
+        ENVIRONMENT.clear()
+        ENVIRONMENT.update(before)
 
 
 def wait_for(condition, seconds=60):

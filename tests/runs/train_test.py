@@ -1,6 +1,7 @@
-"""Training as a user meets it: the run directory, resume after kills, numbers of ranks, stops, damage."""
+"""Training as a user meets it: the run directory, resume, numbers of ranks, stops, damage (kills: kills_test.py)."""
 import filecmp
 import json
+import os
 import signal
 import time
 import unittest
@@ -8,7 +9,8 @@ import unittest
 import h5py
 import numpy as np
 
-from program import SMALL, SOURCE, Case, kill_hard, last_checkpoint, run, settings, start, wait_for
+from program import (ENVIRONMENT, SMALL, SOURCE, Case, environment, kill_hard, last_checkpoint, ranks_of, run, settings, start,
+                     wait_for)
 
 
 class RunDirectory(Case):
@@ -65,30 +67,6 @@ class Ranks(Case):
 
 
 class Resume(Case):
-    def kill_and_resume(self, config, kills, **values):
-        self.train(config, f"whole_{config}", ranks=2, **values)
-        out = f"killed_{config}"
-        arguments = ["train", SOURCE / "configs" / config, "--out", out, "--resume", *settings({**SMALL[config], **values})]
-        for delay in kills:
-            process = start(*arguments, ranks=2, folder=self.folder)
-            time.sleep(delay)  # before the first step, while training, while writing: wherever it falls
-            kill_hard(process)
-        self.succeed(*arguments, ranks=2, folder=self.folder)
-        whole, killed = (last_checkpoint(self.folder / f"{kind}_{config}") for kind in ("whole", "killed"))
-        self.assertEqual(whole.name, killed.name)
-        self.assertTrue(filecmp.cmp(whole, killed, shallow=False))
-        steps = [json.loads(line)["step"] for line in (self.folder / out / "metrics.jsonl").read_text().splitlines()]
-        self.assertEqual(steps, sorted(set(steps)))
-
-    def test_after_kills_points_end_with_the_same_bytes(self):
-        self.kill_and_resume("score_points.json", [0.5, 1.3, 1.6, 2.1],
-                             **{"training.steps": 1500, "checkpoint.every": 50, "checkpoint.keep_last": 3})
-
-    def test_after_kills_images_end_with_the_same_bytes(self):
-        self.kill_and_resume("wavelet_fashion_mnist.json", [1.5, 2.2],
-                             **{"training.steps": 40, "checkpoint.every": 3, "checkpoint.keep_last": 2,
-                                "training.precision": "bf16"})
-
     def test_on_a_finished_run_says_so(self):
         self.train("score_points.json", "finished")
         _, error = self.train("score_points.json", "finished", flags=["--resume"])
@@ -136,7 +114,7 @@ class Resume(Case):
         self.train("score_points.json", "lost", **{"checkpoint.keep_last": 1})
         newest = last_checkpoint(self.folder / "lost")
         newest.write_bytes(newest.read_bytes()[:-10])
-        for _ in range(2):  # also when it has been set aside already
+        for _ in range(3):  # also when it has been set aside already
             code, _, error = run("train", SOURCE / "configs/score_points.json", "--out", "lost", "--resume",
                                  *settings({**SMALL["score_points.json"], "checkpoint.keep_last": 1}), folder=self.folder)
             self.assertEqual(code, 1, error)
@@ -157,7 +135,48 @@ class Stages(Case):
         self.succeed("sample", "details", "--count", 2, "--out", "joined.h5", folder=self.folder)
 
 
+class Replay(Case):
+    def test_looks_into_a_step_and_changes_nothing(self):
+        self.train("score_points.json", "run", ranks=2)
+        before = {path: path.read_bytes() for path in (self.folder / "run").rglob("*") if path.is_file()}
+        for step in (3, 12):  # before the first checkpoint, and after one
+            _, error = self.train("score_points.json", "run", ranks=2, flags=["--replay", step])
+            self.assertIn(f"step {step}: all is finite", error)
+        after = {path: path.read_bytes() for path in (self.folder / "run").rglob("*") if path.is_file()}
+        self.assertEqual(before, after)
+
+    def test_names_the_row_that_is_not_finite(self):
+        values = {"training.steps": 2400, "training.max_skipped": 5, "checkpoint.every": 400}
+        with environment(ORNSTEIN_FAULT="on@data.row:37"):  # of 20,000: on one rank, in few of the steps
+            self.train("score_points.json", "skips", ranks=2, **values)
+            skipped = [json.loads(line) for line in (self.folder / "skips/skipped.jsonl").read_text().splitlines()]
+            self.assertTrue(skipped)
+            self.assertTrue(all(37 in line["rows"] and len(line["rows"]) == 32 for line in skipped))
+            _, error = self.train("score_points.json", "skips", ranks=2, flags=["--replay", skipped[-1]["step"]], **values)
+            self.assertIn("row 37 of the data", error)
+            self.train("score_points.json", "alone", **values)
+        alone = [json.loads(line) for line in (self.folder / "alone/skipped.jsonl").read_text().splitlines()]
+        self.assertEqual(alone, skipped)  # all ranks skip the steps that one rank alone would
+
+    def test_wants_a_run(self):
+        code, _, error = run("train", SOURCE / "configs/score_points.json", "--out", "none", "--replay", 3,
+                             *settings(SMALL["score_points.json"]), folder=self.folder)
+        self.assertEqual(code, 2, error)
+        self.assertIn("holds no run", error)
+
+
 class Stop(Case):
+    def test_before_the_time_limit_of_slurm(self):
+        fake = self.folder / "bin"
+        fake.mkdir()
+        with environment(SLURM_JOB_ID="1", PATH=f"{fake}:{ENVIRONMENT['PATH']}"):
+            for left, expected in (("1-00:00:00", 0), ("UNLIMITED", 0), ("0:50", 75)):
+                (fake / "squeue").write_text(f"#!/bin/sh\necho {left}\n")
+                (fake / "squeue").chmod(0o755)
+                code, _, error = run("train", SOURCE / "configs/score_points.json", "--out", f"limit_{left}",
+                                     "--stop-before", 1, *settings(SMALL["score_points.json"]), folder=self.folder)
+                self.assertEqual(code, expected, error)
+
     def test_a_signal_to_mpirun_ends_in_a_checkpoint_and_exit_75(self):
         values = {"training.steps": 3000, "checkpoint.every": 100000, "output.log_every": 10}
         arguments = ["train", SOURCE / "configs/score_points.json", "--out", "stopped", "--resume",
@@ -173,6 +192,50 @@ class Stop(Case):
         self.succeed(*arguments, ranks=2, folder=self.folder)
         self.train("score_points.json", "unstopped", ranks=2, **values)
         self.assertTrue(filecmp.cmp(last_checkpoint(self.folder / "stopped"), last_checkpoint(self.folder / "unstopped"), False))
+
+    def signalled(self, out, number, to_rank=None, again=False, ready=None, **values):
+        """Exit code and seconds after a signal to the launcher, or to one rank, once `ready` (the first logged step)."""
+        folder = self.folder / out
+        process = start("train", SOURCE / "configs/score_points.json", "--out", out, "--resume",
+                        *settings({**SMALL["score_points.json"], **values}), ranks=2, folder=self.folder)
+        metrics = folder / "metrics.jsonl"
+        self.assertTrue(wait_for(ready or (lambda: metrics.exists() and metrics.stat().st_size > 0)))
+        begun = time.monotonic()
+        for _ in range(2 if again else 1):
+            if to_rank is None:
+                process.send_signal(number)
+            else:
+                os.kill(ranks_of(process)[to_rank], number)
+            time.sleep(0.3 if again else 0)
+        process.stderr.close()
+        return process.wait(timeout=60), time.monotonic() - begun
+
+    def test_one_signalled_rank_suffices(self):
+        values = {"training.steps": 1500, "checkpoint.every": 100000, "output.log_every": 10}
+        self.train("score_points.json", "never", ranks=2, **values)
+        for number, rank in ((signal.SIGUSR1, 0), (signal.SIGTERM, 1), (signal.SIGINT, 1)):
+            out = f"one_{number}_{rank}"
+            self.assertEqual(self.signalled(out, number, to_rank=rank, **values)[0], 75)
+            self.train("score_points.json", out, ranks=2, flags=["--resume"], **values)
+            self.assertTrue(filecmp.cmp(last_checkpoint(self.folder / "never"), last_checkpoint(self.folder / out), False))
+
+    def test_is_heard_while_samples_are_drawn(self):
+        values = {"training.steps": 100, "output.sample_every": 2, "output.sample_count": 4_000_000, "output.sample_block": 1000,
+                  "output.log_every": 1}
+        code, seconds = self.signalled("drawing", signal.SIGUSR1, to_rank=1, **values)
+        self.assertEqual(code, 75)
+        self.assertLess(seconds, 30)  # all samples take far longer
+        self.assertEqual(list((self.folder / "drawing/samples").glob("*")), [])
+        self.assertTrue(last_checkpoint(self.folder / "drawing").exists())
+
+    def test_a_second_signal_ends_at_once(self):
+        values = {"training.steps": 3000, "checkpoint.every": 5, "output.log_every": 10, "output.sample_every": 20,
+                  "output.sample_count": 400_000, "output.sample_block": 400_000}  # one block: no step ends between the two
+        code, seconds = self.signalled("twice", signal.SIGTERM, to_rank=1, again=True, **values)
+        self.assertNotIn(code, (0, 75))
+        self.assertLess(seconds, 10)
+        newest = last_checkpoint(self.folder / "twice")
+        self.succeed("inspect", newest)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ ProcessGroup group_of(int ranks) {
 // A run of its own: fresh, or from `start`.
 struct Session {
   Session(MakeTrainer make, const ProcessGroup& process_group, const Checkpoint* start = nullptr,
-          TrainingSettings chosen = settings_of())
+          TrainingSettings chosen = settings_of(), std::shared_ptr<const Dataset> rows = data())
       : group(process_group),
         settings(chosen),
         trainer(make(5)),
@@ -58,10 +58,10 @@ struct Session {
       state.restore(*start);
     } else {
       const at::NoGradGuard no_grad;
-      trainer->fit(*data(), make_parallel_rows(group, settings.seed, at::kCPU, 8));
+      trainer->fit(*rows, make_parallel_rows(group, settings.seed, at::kCPU, nullptr, 8));
     }
     state.broadcast(group);
-    loop.emplace(*trainer, state, data(), settings, group, at::kCPU);
+    loop.emplace(*trainer, state, rows, settings, group, at::kCPU);
   }
 
   Checkpoint run(int64_t steps) {
@@ -200,7 +200,9 @@ TEST(TrainingLoop, TakesOneAskedRankForAll) {
   EXPECT_TRUE(session.loop->step([&] { return rank(session.group) == world - 1; }).stop_requested);
 }
 
-// The loss is infinite on one shard of one step.
+// The loss is infinite on one shard of some steps, and where a row begins with kPoison.
+constexpr double kPoison = 1000;
+
 class SpoiltTrainer final : public Trainer {
  public:
   explicit SpoiltTrainer(int64_t bad_until)
@@ -210,7 +212,9 @@ class SpoiltTrainer final : public Trainer {
   Update begin_step(const Step& step) override { return toy_->begin_step(step); }
   Loss loss(const Batch& batch, const Step& step) override {
     Loss loss = toy_->loss(batch, step);
-    if (step.number >= 1 && step.number < bad_until_ && step.shard == 5) loss.sum = loss.sum / 0.0;
+    const bool poisoned = (batch.x.select(1, 0) == kPoison).any().item<bool>();
+    if (poisoned || (step.number >= 1 && step.number < bad_until_ && step.shard == 5))
+      loss.sum = loss.sum / 0.0;
     return loss;
   }
   Batch sample(const SampleRequest& request, at::Generator& g) override {
@@ -240,6 +244,34 @@ TEST(TrainingLoop, SkipsANonFiniteStepOnAllRanksAlike) {
   session.run(1);
   EXPECT_FALSE(session.last.skipped);
   session.state.require_equal_over_ranks(session.group);
+}
+
+TEST(TrainingLoop, FindsThePoisonedRowOfAStepThatItSkipped) {
+  int world = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &world);
+  constexpr int64_t kRow = 13;
+  const at::Tensor x = data()->rows(at::arange(50)).x;
+  x[kRow][0] = kPoison;
+  const auto rows = std::make_shared<MemoryDataset>("points", x);
+  const auto make = [](uint64_t) -> std::unique_ptr<Trainer> {
+    return std::make_unique<SpoiltTrainer>(0);
+  };
+  const ProcessGroup group = group_of(world);
+  Session session(make, group, nullptr, settings_of(), rows);
+  while (!session.last.skipped) session.run(1);
+  const int64_t number = session.state.step - 1;
+  EXPECT_TRUE((session.loop->rows_of(number) == kRow).any().item<bool>());
+
+  Session again(make, group, nullptr, settings_of(), rows);
+  again.run(number);
+  at::Tensor named = at::zeros({1}, at::kDouble);
+  for (const NotFinite& found : again.loop->examine()) {
+    if (found.row < 0) continue;
+    EXPECT_EQ(found.row, kRow);
+    named += 1;
+  }
+  all_reduce_sum(group, named);
+  EXPECT_EQ(named.item<double>(), 1) << "on one rank, once";
 }
 
 TEST(TrainingLoop, FailsWhenNothingIsFiniteForLong) {
@@ -291,7 +323,7 @@ TEST(ParallelRows, SumAndCollectAreTheSameBitsOnAnyNumberOfRanks) {
   for (const int ranks : {1, 2, 4}) {
     const ProcessGroup group = ranks <= world ? group_of(ranks) : ProcessGroup();
     if (!group) continue;
-    const ParallelRows rows = make_parallel_rows(group, 1, at::kCPU, 8);
+    const ParallelRows rows = make_parallel_rows(group, 1, at::kCPU, nullptr, 8);
     auto noise = [](int64_t, int64_t count, at::Generator& generator) {
       return at::randn({count, 3}, generator);
     };

@@ -1,0 +1,66 @@
+// Ends a job whose collectives stand still, and says who holds them up.
+//
+// Every rank publishes what it does (verdict.h) once a second in a store on rank 0. A rank that has
+// waited in one collective for longer than the deadline, or whose collective failed, reads the
+// board, says its verdict in one line, writes its last operations to DIRECTORY/rank_*.json, and
+// leaves with exit code kHung; the others hear of the verdict within a second or so and do the
+// same. No MPI call is made, so that a blocked MPI cannot stop it; a stopped process is left to the
+// launcher, which ends a job whose ranks leave. Time from the deadline to the last exit: at most
+// 15 s.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "framework/comm/flight_recorder.h"
+#include "framework/comm/store.h"
+#include "framework/comm/verdict.h"
+
+namespace ornstein {
+
+class Watchdog {
+ public:
+  // `deadline` > 0 in seconds; `directory` is made when it is needed. All ranks of the communicator
+  // make one together, and end it together before MPI_Finalize. CommError as make_store. One rank
+  // alone watches nothing.
+  Watchdog(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight, double deadline,
+           std::string directory);
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+
+ private:
+  using Board = std::vector<Sighting>;
+
+  void keep_beating();
+  void keep_watching();
+  bool pause(double seconds);  // false: the end has come
+  void publish(int64_t beat);
+  void answer();                      // what the watching thread wants of the store
+  std::optional<Board> next_board();  // from a beat that begins after the call
+  [[noreturn]] void bite(const std::string& why_now);
+  [[noreturn]] void leave(const std::string& verdict);
+
+  const std::shared_ptr<FlightRecorder> flight_;
+  const double deadline_;
+  const std::string directory_;
+  MPI_Comm communicator_ = MPI_COMM_NULL;
+  int rank_ = 0, ranks_ = 1;
+  c10::intrusive_ptr<c10d::TCPStore> store_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stop_ = false;
+  bool wants_board_ = false;
+  std::optional<Board> board_;
+  std::string failure_;  // of a collective
+  std::string verdict_;  // of this rank, to be told
+  bool told_ = false;
+  // The store may keep the first one waiting; the second never asks it.
+  std::thread beating_, watching_;
+};
+
+}  // namespace ornstein
