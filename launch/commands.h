@@ -38,11 +38,13 @@ int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSess
 struct SampleOptions {
   std::string run, out, image, ema, given;
   int64_t count = 0, seed = 0, steps = 0;
+  double collective_timeout = -1;  // seconds; negative: the run's own
 };
 int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSession& session);
 
 struct EvaluateOptions {
   std::string run, data, out, compare, ema;
+  double collective_timeout = -1;
 };
 int evaluate(const EvaluateOptions& options, const Catalogue& catalogue, const MpiSession& session);
 

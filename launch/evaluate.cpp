@@ -114,7 +114,9 @@ int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
     }
     held_out = held_out_rows(data, options.data);
   });
-  const WatchedGroup group(session, run.runtime, run.directory);
+  if (options.collective_timeout >= 0) run.runtime.collective_timeout = options.collective_timeout;
+  const WatchedGroup group(session, run.runtime, run.directory,
+                           "start again, with a longer --collective-timeout if it was only slow");
   group.about("evaluating", 0);
   constexpr uint64_t kSeed = 0;  // figures are the same at every call
   std::vector<Figure> figures, others;

@@ -120,7 +120,7 @@ int join(const JoinOptions& options, const Catalogue& catalogue) {
 
   RunDirectory directory(options.out);
   CheckpointDirectory checkpoints(directory.checkpoints(), 1, 0);
-  directory.open_for_writing();
+  directory.open_for_writing([] { return false; });
   if (directory.holds_run() || !checkpoints.fresh())
     throw ConfigError(
         fmt::format("{}: already holds a run (nothing is overwritten) choose another "

@@ -71,8 +71,10 @@ void MpiSession::together(const std::function<void()>& work) const {
     code = exit_code_of(error);
   }
   int agreed[2] = {own, stop_requested() ? 0 : 1};
+  flight_->begin("agreement", sizeof agreed);
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, agreed, 2, MPI_INT, MPI_MIN, MPI_COMM_WORLD),
             "MPI_Allreduce");
+  flight_->end();
   const auto [lowest, goes_on] = agreed;
   if (lowest == ranks_ && goes_on) return;
   if (lowest == ranks_) {  // nothing to save yet

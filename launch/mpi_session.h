@@ -2,6 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+
+#include "framework/comm/flight_recorder.h"
 
 namespace ornstein {
 
@@ -27,6 +30,9 @@ class MpiSession {
     int exit_code;
   };
 
+  // What `together` notes its waiting in, and the process groups of the session theirs.
+  const std::shared_ptr<FlightRecorder>& flight() const { return flight_; }
+
  private:
   // Ends MPI also where the constructor of the session throws.
   struct Library {
@@ -37,6 +43,7 @@ class MpiSession {
   void find_local_rank();  // and compares it with what the launcher says
 
   const Library library_;
+  const std::shared_ptr<FlightRecorder> flight_ = std::make_shared<FlightRecorder>();
   int rank_ = 0, ranks_ = 1, local_rank_ = 0, local_ranks_ = 1;
 };
 

@@ -121,6 +121,8 @@ Command parse_sample(const Arguments& arguments) {
       "images alike (for methods that sample given something)")(
       "seed", po::value(&o.seed)->default_value(0), "")(
       "steps", po::value(&o.steps)->default_value(0), "of the sampler; 0: the method's own")(
+      "collective-timeout", po::value(&o.collective_timeout)->default_value(-1, "the run's"),
+      "seconds a rank waits for the others before it looks for the reason; 0: for ever")(
       "ema", po::value(&o.ema), "width of the EMA profile, or none (default: the first profile)");
   po::variables_map values;
   if (!p.parse(arguments, values)) return kPrinted;
@@ -140,6 +142,8 @@ Command parse_evaluate(const Arguments& arguments) {
   p.options.add_options()("data", po::value(&o.data), "another data file (default: the run's own)")(
       "out", po::value(&o.out), "JSON file")("compare", po::value(&o.compare),
                                              "another run, shown beside it")(
+      "collective-timeout", po::value(&o.collective_timeout)->default_value(-1, "the run's"),
+      "seconds a rank waits for the others before it looks for the reason; 0: for ever")(
       "ema", po::value(&o.ema), "width of the EMA profile, or none (default: the first profile)");
   po::variables_map values;
   if (!p.parse(arguments, values)) return kPrinted;
@@ -187,7 +191,8 @@ Command parse_data(Arguments arguments) {
                           "synthetic:NAME: its size")("grey", po::bool_switch(&o.import.grey),
                                                       "images: one channel")(
       "set", po::value(&o.import.settings)->composing(),
-      "dataset.key=value: synthetic:NAME with another value of its key; may be repeated");
+      "dataset.key=value: another value of a key of synthetic:NAME, or of what functions are "
+      "imported from; may be repeated");
   if (!p.parse(arguments, values)) return kPrinted;
   if (operands.size() < 3)
     throw ConfigError("data import needs KIND SOURCE... OUT.h5 see `ornstein data import --help`");

@@ -24,7 +24,10 @@
   asked=0
   on_signal() {
     local pass=USR1
-    [ $asked = 0 ] || [ "$1" = USR1 ] || pass=TERM
+    if [ $asked = 1 ]; then
+      [ "$1" != USR1 ] || return 0 # ranks that are saving already would be stopped
+      pass=TERM
+    fi
     asked=1
     say "$1: passed on to mpirun as $pass"
     [ -z "${!:-}" ] || kill -$pass "$!" 2>/dev/null

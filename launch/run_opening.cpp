@@ -7,6 +7,7 @@
 #include "framework/base/log.h"
 #include "framework/config/json_line.h"
 #include "framework/training/metrics_file.h"
+#include "launch/signals.h"
 #include "launch/versions.h"
 
 namespace ornstein {
@@ -31,7 +32,7 @@ std::optional<Checkpoint> open_directory(RunDirectory& directory, CheckpointDire
     require_same_run(directory.read_config(), plan, directory.path());
   }
   if (!options.resume) require_sources(plan);
-  directory.open_for_writing();
+  directory.open_for_writing(stop_requested);
   refuse_unasked();  // another run may have come and gone while this one waited for the lock
   if (options.overwrite) directory.remove_run();
   std::optional<Checkpoint> checkpoint;
@@ -42,13 +43,7 @@ std::optional<Checkpoint> open_directory(RunDirectory& directory, CheckpointDire
         text_in_json(plan.resolved, "training.precision")) {
       log_info("training.precision changed: from here on the run is no longer bit-equal");
     }
-    const std::string stored = data_spec_from_json(checkpoint->data_spec).content_hash;
-    if (stored != plan.data.spec.content_hash) {
-      throw ConfigError(fmt::format(
-          "dataset.path: other data than this run was trained on (content hash {}, was {}) "
-          "give the same data, or choose another --out",
-          plan.data.spec.content_hash, stored));
-    }
+    require_same_data(*checkpoint, plan);
   }
   if (checkpoint && checkpoint->step >= plan.training.steps) return checkpoint;
   if (!checkpoint && options.resume) require_sources(plan);
@@ -63,10 +58,19 @@ std::optional<Checkpoint> before_step(int64_t number, const RunDirectory& direct
     throw ConfigError(fmt::format("--replay: {} holds no run (nothing to look into) give its --out",
                                   directory.path()));
   require_same_run(directory.read_config(), plan, directory.path());
-  const auto path = checkpoints.good_up_to(number - 1);
-  log_info(fmt::format("replaying step {} from {}", number, path.value_or("the beginning")));
-  if (!path) return std::nullopt;
-  return read_checkpoint(*path);
+  if (number > plan.training.steps) {
+    throw ConfigError(
+        fmt::format("--replay {}: the run has {} steps (training.steps) give one of them", number,
+                    plan.training.steps));
+  }
+  std::optional<Checkpoint> checkpoint;
+  if (const auto path = checkpoints.good_up_to(number - 1)) {
+    checkpoint = read_checkpoint(*path);
+    require_same_data(*checkpoint, plan);
+  }
+  log_info(fmt::format("replaying step {} from {}", number,
+                       checkpoint ? fmt::format("step {}", checkpoint->step) : "the beginning"));
+  return checkpoint;
 }
 
 void write_provenance(const RunDirectory& directory, int ranks, int64_t step) {

@@ -65,7 +65,9 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
     }
     if (!options.given.empty()) given = open_given(options.given, run, kind);
   });
-  const WatchedGroup group(session, run.runtime, run.directory);
+  if (options.collective_timeout >= 0) run.runtime.collective_timeout = options.collective_timeout;
+  const WatchedGroup group(session, run.runtime, run.directory,
+                           "start again, with a longer --collective-timeout if it was only slow");
   group.about("sampling", 0);
   const SamplePlan plan{options.count,
                         run.output.sample_block,

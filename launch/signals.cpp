@@ -1,8 +1,10 @@
 #include "launch/signals.h"
 
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <initializer_list>
 
 #include "framework/base/errors.h"
@@ -10,11 +12,17 @@
 namespace ornstein {
 namespace {
 
-volatile sig_atomic_t requests = 0;
+// Slurm sends TERM twice, up to some tenths of a second apart, when it preempts a job.
+constexpr int64_t kOneRequest = 1'000'000'000;  // ns
+
+std::atomic<int64_t> first = 0;  // ns of the monotonic clock; lock-free: fit for a handler
 
 void on_signal(int) {
-  requests = requests + 1;
-  if (requests > 1) _exit(kFailed);
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  const int64_t now = time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
+  int64_t before = 0;
+  if (!first.compare_exchange_strong(before, now) && now - before > kOneRequest) _exit(kFailed);
 }
 
 }  // namespace
@@ -30,6 +38,6 @@ void restore_signal_handlers() {
   for (const int number : {SIGUSR1, SIGTERM, SIGINT}) ::signal(number, SIG_DFL);
 }
 
-bool stop_requested() { return requests > 0; }
+bool stop_requested() { return first != 0; }
 
 }  // namespace ornstein

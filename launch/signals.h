@@ -1,5 +1,5 @@
-// Requests to stop: USR1, TERM and INT set a flag; a second one ends the process at once with exit
-// code 1.
+// Requests to stop: USR1, TERM and INT set a flag; a second one, a second or more later, ends the
+// process at once with exit code 1.
 #pragma once
 
 namespace ornstein {

@@ -10,7 +10,7 @@
 namespace ornstein {
 namespace {
 
-constexpr double kAskEvery = 60;
+constexpr double kAskEvery = 60;  // seconds
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -42,18 +42,24 @@ TimeLimit::TimeLimit(int64_t seconds) : seconds_(seconds) {
 
 bool TimeLimit::near() {
   if (job_.empty()) return false;
-  if (now() >= ask_at_) {
+  if (!answer_.valid() && now() >= ask_at_) {
     ask_at_ = now() + kAskEvery;
-    const std::string left = output_of("squeue -h -j " + job_ + " -o %L 2>/dev/null");
-    const auto seconds = seconds_of_slurm_time(left);
-    ends_at_ =
-        seconds ? now() + static_cast<double>(*seconds) : std::numeric_limits<double>::infinity();
-    if (left.empty()) {
+    answer_ = std::async(std::launch::async,
+                         [command = "timeout -k 1 10 squeue -h -j " + job_ + " -o %L 2>/dev/null"] {
+                           return output_of(command);
+                         });
+  }
+  if (answer_.valid() && answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+    const std::string left = answer_.get();
+    if (const auto seconds = seconds_of_slurm_time(left)) {
+      ends_at_ = now() + static_cast<double>(*seconds);
+    } else if (!left.empty()) {  // UNLIMITED
+      ends_at_ = std::numeric_limits<double>::infinity();
+    } else if (!warned_) {
+      warned_ = true;
       log_info(
-          "--stop-before: squeue tells no time left (it is missing, or the job is unknown); "
-          "the run stops on signals only");
-      job_.clear();
-      return false;
+          "--stop-before: squeue tells no time left (it is missing, does not answer, or does not "
+          "know the job) it is asked again every minute");
     }
   }
   return ends_at_ - now() < static_cast<double>(seconds_);

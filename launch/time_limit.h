@@ -1,6 +1,8 @@
 // How long a batch system will let this job run on.
 #pragma once
 
+#include <future>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -11,8 +13,8 @@ namespace ornstein {
 std::optional<int64_t> seconds_of_slurm_time(const std::string& text);
 
 // Whether less than `seconds` remain of the Slurm job that this process belongs to. Asks `squeue`
-// once a minute at most (an operator may have moved the limit), and warns once where it cannot be
-// asked. Outside Slurm, and for 0 seconds, never.
+// once a minute (an operator may have moved the limit), in a thread and for 10 s at most; until it
+// answers the last answer holds, and one line warns. Outside Slurm, and for 0 seconds, never.
 class TimeLimit {
  public:
   explicit TimeLimit(int64_t seconds);
@@ -21,7 +23,10 @@ class TimeLimit {
  private:
   int64_t seconds_;
   std::string job_;
-  double ask_at_ = 0, ends_at_ = 0;  // of the steady clock, seconds
+  std::future<std::string> answer_;
+  bool warned_ = false;
+  double ask_at_ = 0;  // of the steady clock, seconds
+  double ends_at_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace ornstein

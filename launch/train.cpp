@@ -40,7 +40,7 @@ class Run {
         group_(group),
         state_(*plan.trainer, plan.groups, plan.training, plan.runtime.device),
         first_(rank(group) == 0),
-        limit_(limit) {}
+        limit_(std::move(limit)) {}
 
   // `checkpoint` counts on rank 0. True if the run goes on from it. StopRequested.
   bool fit_or_restore(const std::optional<Checkpoint>& checkpoint) {
@@ -69,6 +69,7 @@ class Run {
     std::optional<EventFile> events;
     if (first_) {
       metrics_.emplace(directory_.metrics(), state_.step);
+      skipped_.emplace(directory_.skipped(), state_.step);
       events.emplace(directory_.path(), state_.step);
     }
     Progress progress(state_.step, steps, plan_.training.global_batch);
@@ -83,9 +84,9 @@ class Run {
       if (report.skipped) {
         progress.finish();
         log_info(
-            fmt::format("step {} was skipped (the loss or a gradient is inf or NaN) see "
-                        "`ornstein train CONFIG --out {} --replay {}`",
-                        state_.step, directory_.path(), state_.step));
+            fmt::format("step {0} was skipped (the loss or a gradient is inf or NaN) see "
+                        "`ornstein train {1}/config.json --out {1} --replay {0}`",
+                        state_.step, directory_.path()));
         if (first_) note_skipped(loop.rows_of(state_.step - 1));
       }
       if (first_) progress.show(state_.step, report.loss);
@@ -104,7 +105,8 @@ class Run {
         logged_step = state_.step;
       }
       // After the line of this step: a killed run that goes on from here has logged it.
-      if (ends || stops || state_.step % plan_.checkpoint.every == 0)
+      // Not amid steps that are not finite: the checkpoint before is better.
+      if (ends || stops || (state_.step % plan_.checkpoint.every == 0 && !report.skipped))
         window.add_checkpoint_seconds(save());
       if (plan_.output.sample_every > 0 && plan_.output.sample_count > 0 &&
           (ends || (!stops && state_.step % plan_.output.sample_every == 0))) {
@@ -112,20 +114,22 @@ class Run {
           draw(events ? &*events : nullptr);
         } catch (const StopRequested&) {
           if (ends) continue;  // all that was asked for is on disk, but a picture
-          if (state_.step % plan_.checkpoint.every != 0) window.add_checkpoint_seconds(save());
+          if (state_.step % plan_.checkpoint.every != 0 || report.skipped)
+            window.add_checkpoint_seconds(save());
           stops = true;
         }
       }
       if (stops) {
-        writer_.finish();
+        finish();
         progress.finish();
         log_info(fmt::format("stopped on request after step {}: start again with --resume",
                              state_.step));
         return kStopped;
       }
     }
+    loop.require_progress();
     if (steps == 0) save();  // nothing to learn: what fit() made
-    writer_.finish();
+    finish();
     progress.finish();
     return kDone;
   }
@@ -171,6 +175,13 @@ class Run {
                         plan_.runtime.device);
   }
 
+  // The last write; the others wait for it where they are watched.
+  void finish() {
+    watched_.about("finishing", state_.step - 1);
+    writer_.finish();
+    barrier(group_);
+  }
+
   // First values: those of fit(), or of other runs for the groups in `start_from`; the EMA begins
   // there.
   void start_groups() {
@@ -187,11 +198,9 @@ class Run {
   void note_skipped(const at::Tensor& rows) {
     const at::Tensor source = plan_.data.splits.train_rows.index_select(0, rows);
     const auto* first = source.const_data_ptr<int64_t>();
-    append_line(directory_.skipped(),
-                JsonLine()
-                    .add("step", state_.step)
-                    .add("rows", std::vector<int64_t>(first, first + source.numel()))
-                    .text());
+    skipped_->write(JsonLine()
+                        .add("step", state_.step)
+                        .add("rows", std::vector<int64_t>(first, first + source.numel())));
   }
 
   void draw(EventFile* events) {
@@ -221,29 +230,35 @@ class Run {
   TrainingState state_;
   const bool first_;
   TimeLimit limit_;
-  std::optional<MetricsFile> metrics_;  // rank 0
+  std::optional<MetricsFile> metrics_, skipped_;  // rank 0
 };
 
 }  // namespace
 
 int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSession& session) {
-  TrainingPlan plan;
+  const std::string out =
+      options.out.empty() ? "runs/" + fs::path(options.config).stem().string() : options.out;
+  std::unique_ptr<Configuration> configuration;
+  Runtime runtime;
   session.together([&] {
     if (options.resume && options.overwrite)
       throw ConfigError("--resume and --overwrite exclude each other: give one");
-    plan = make_plan(options, catalogue, session.ranks());
+    configuration = Configuration::from_file(options.config, options.settings);
+    runtime = read_runtime(configuration->root().section("runtime"));
+  });
+  const WatchedGroup group(session, runtime, out, "start again with --resume");
+  TrainingPlan plan;
+  session.together([&] {
+    plan = make_plan(std::move(configuration), options, catalogue, session.ranks());
     fault_point("loading");
   });
   if (options.dry_run) {
     if (session.rank() == 0) print_plan(plan);
     return kDone;
   }
-  const std::string out =
-      options.out.empty() ? "runs/" + fs::path(options.config).stem().string() : options.out;
   require_same_configuration(session, plan.resolved, options.config);
   require_same(session, "the data", plan.data.spec.content_hash,
                "give all ranks the same files as dataset.path");
-  const WatchedGroup group(session, plan.runtime, out);
   RunDirectory directory(out);
   CheckpointDirectory checkpoints(directory.checkpoints(), plan.checkpoint.keep_last,
                                   plan.checkpoint.keep_every);

@@ -30,9 +30,10 @@ bool may_change(const std::string& key, const TrainingPlan& plan) {
 
 }  // namespace
 
-TrainingPlan make_plan(const TrainOptions& options, const Catalogue& catalogue, int ranks) {
+TrainingPlan make_plan(std::unique_ptr<Configuration> configuration, const TrainOptions& options,
+                       const Catalogue& catalogue, int ranks) {
   TrainingPlan plan;
-  plan.configuration = Configuration::from_file(options.config, options.settings);
+  plan.configuration = std::move(configuration);
   const ConfigReader root = plan.configuration->root();
   plan.runtime = read_runtime(root.section("runtime"));
   plan.output = read_output(root.section("output"));
@@ -63,6 +64,15 @@ TrainingPlan make_plan(const TrainOptions& options, const Catalogue& catalogue, 
   require_a_shard_a_rank(plan.training, ranks);
   plan.resolved = plan.configuration->resolved();
   return plan;
+}
+
+void require_same_data(const Checkpoint& checkpoint, const TrainingPlan& plan) {
+  const std::string stored = data_spec_from_json(checkpoint.data_spec).content_hash;
+  if (stored == plan.data.spec.content_hash) return;
+  throw ConfigError(
+      fmt::format("dataset.path: other data than this run was trained on (content hash {}, was {}) "
+                  "give the same data, or choose another --out",
+                  plan.data.spec.content_hash, stored));
 }
 
 void print_plan(const TrainingPlan& plan) {

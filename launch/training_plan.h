@@ -28,7 +28,9 @@ struct TrainingPlan {
   Runtime runtime;
 };
 
-TrainingPlan make_plan(const TrainOptions& options, const Catalogue& catalogue, int ranks);
+// `configuration` as read from the file and --set.
+TrainingPlan make_plan(std::unique_ptr<Configuration> configuration, const TrainOptions& options,
+                       const Catalogue& catalogue, int ranks);
 
 void print_plan(const TrainingPlan& plan);  // for --dry-run
 
@@ -36,6 +38,9 @@ void print_plan(const TrainingPlan& plan);  // for --dry-run
 // run.
 void require_same_run(const std::string& stored, const TrainingPlan& plan,
                       const std::string& directory);
+
+// ConfigError unless the data are those that `checkpoint` was trained on.
+void require_same_data(const Checkpoint& checkpoint, const TrainingPlan& plan);
 
 // First values from other runs, tried before anything is written: ConfigError unless they fit.
 void require_sources(const TrainingPlan& plan);

@@ -60,6 +60,14 @@ std::vector<StepFile> step_files(const std::string& directory) {
   return files;
 }
 
+void require_step(const std::string& path, int64_t step) {
+  const int64_t held = step_of_checkpoint(path);
+  if (held == step) return;
+  throw CheckpointError(
+      fmt::format("checkpoint {} holds step {} (its name says {}) give it the name step_{:08}.h5",
+                  path, held, step, held));
+}
+
 // The newest checkpoint of at most `most` steps that verifies; each damaged one before it goes to
 // `on_damage`.
 template <typename OnDamage>
@@ -69,6 +77,7 @@ std::optional<std::string> newest_verified(const std::string& directory, const O
     if (step > most) continue;
     try {
       verify_checkpoint(path);
+      require_step(path, step);
       return path;
     } catch (const DamagedCheckpoint& error) {
       on_damage(path, error.what());
@@ -133,6 +142,11 @@ bool CheckpointDirectory::fresh() const {
 
 std::optional<std::string> CheckpointDirectory::newest_good() {
   if (fresh()) return std::nullopt;
+  const std::string latest = latest_in(path_), there = fs::path(path_) / latest;
+  std::error_code ignored;
+  if (!latest.empty() && !fs::exists(there, ignored) && !fs::exists(there + ".damaged", ignored))
+    log_info(
+        fmt::format("checkpoint {} is gone (latest names it) the newest there is is taken", there));
   const auto found = newest_verified(path_, [](const std::string& path, const std::string& why) {
     try {
       log_info(fmt::format("{}; set aside as {}", why, set_aside(path)));

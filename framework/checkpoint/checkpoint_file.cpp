@@ -201,6 +201,10 @@ void verify_checkpoint(const std::string& path) {
   }
 }
 
+int64_t step_of_checkpoint(const std::string& path) {
+  return Hdf5File::open(path).integer_attribute("/progress", "step");
+}
+
 Checkpoint read_checkpoint(const std::string& path) {
   verify_checkpoint(path);
   try {

@@ -59,6 +59,8 @@ std::string partial_path(const std::string& path);
 // Throws DamagedCheckpoint, naming the damaged tensors, unless every byte is as written.
 void verify_checkpoint(const std::string& path);
 
+int64_t step_of_checkpoint(const std::string& path);  // of a file that was verified
+
 // Verifies, then reads.
 Checkpoint read_checkpoint(const std::string& path);
 

@@ -47,9 +47,13 @@ class Hdf5File {
   bool has_attribute(const std::string& object, const std::string& name) const;
   std::string text_attribute(const std::string& object, const std::string& name) const;
   int64_t integer_attribute(const std::string& object, const std::string& name) const;
+  std::vector<double> numbers_attribute(const std::string& object,
+                                        const std::string& name) const;  // one number, or a list
   std::vector<std::string> attributes(const std::string& object) const;
   void write_attribute(const std::string& object, const std::string& name, const std::string& text);
   void write_attribute(const std::string& object, const std::string& name, int64_t value);
+  void write_attribute(const std::string& object, const std::string& name,
+                       const std::vector<double>& values);  // a list
 
  private:
   Hdf5File(std::string path, int64_t id) : path_(std::move(path)), id_(id) {}

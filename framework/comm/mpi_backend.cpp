@@ -202,12 +202,14 @@ void MpiBackend::work_off() {
 }
 
 void MpiBackend::perform(const Task& task) {
-  if (!failure_ && fault_point("collective") == 0) {
-    flight_->begin(task.name, task.bytes);
+  if (!failure_) {
     try {
-      require_like(task);
-      task.call();
-      flight_->end();
+      if (fault_point("collective") == 0) {
+        flight_->begin(task.name, task.bytes);
+        require_like(task);
+        task.call();
+        flight_->end();
+      }
     } catch (const std::exception& error) {
       failure_ = std::current_exception();
       flight_->fail(error.what());

@@ -72,8 +72,9 @@ bool surprises(const Sighting& sighting, int64_t sequence) {
   return known && !usual;
 }
 
-// Ranks by what they did at `sequence`; the party at fault.
-std::vector<int> strangers(const Board& board, int64_t sequence) {
+// Ranks by what they did at `sequence`, the parties at fault first; how many these are. More than
+// one: it cannot be told which.
+std::pair<std::vector<std::vector<int>>, size_t> parties_at(const Board& board, int64_t sequence) {
   std::vector<std::vector<int>> parties;
   const auto operation = [&](int r) { return *find(board[r], sequence); };
   for (int r = 0; r < static_cast<int>(board.size()); ++r) {
@@ -89,8 +90,11 @@ std::vector<int> strangers(const Board& board, int64_t sequence) {
     return std::tuple(-static_cast<int64_t>(party.size()), operation(party.front()).step,
                       surprises(board[party.front()], sequence));
   };
-  return *std::max_element(parties.begin(), parties.end(),
-                           [&](const auto& a, const auto& b) { return fault(a) < fault(b); });
+  std::stable_sort(parties.begin(), parties.end(),
+                   [&](const auto& a, const auto& b) { return fault(a) > fault(b); });
+  size_t guilty = 1;
+  while (guilty < parties.size() && fault(parties[guilty]) == fault(parties[0])) ++guilty;
+  return {parties, guilty};
 }
 
 }  // namespace
@@ -141,12 +145,22 @@ Verdict judge(const std::optional<Board>& before, const std::optional<Board>& no
                                names(*now, still), last_seen(still.front()))};
   }
   if (const int64_t sequence = first_difference(*now)) {
-    const std::vector<int> ranks = strangers(*now, sequence);
-    int other = 0;
-    while (std::find(ranks.begin(), ranks.end(), other) != ranks.end()) ++other;
-    return {ranks, fmt::format("{} went another way than the others: {}, where rank {} has {}",
-                               names(*now, ranks), describe(*find((*now)[ranks.front()], sequence)),
-                               other, describe(*find((*now)[other], sequence)))};
+    const auto [parties, guilty] = parties_at(*now, sequence);
+    const auto did = [&](int r) { return describe(*find((*now)[r], sequence)); };
+    if (guilty == 1) {
+      const int other = parties[1].front();
+      return {parties[0],
+              fmt::format("{} went another way than the others: {}, where rank {} has {}",
+                          names(*now, parties[0]), did(parties[0].front()), other, did(other))};
+    }
+    std::vector<int> all;
+    std::vector<std::string> ways;
+    for (const auto& party : parties) {
+      all.insert(all.end(), party.begin(), party.end());
+      ways.push_back(fmt::format("rank {}: {}", party.front(), did(party.front())));
+    }
+    return {all, fmt::format("{} went different ways, and it cannot be told which is wrong: {}",
+                             names(*now, all), fmt::join(ways, "; "))};
   }
   if (least == most) {
     return {{},

@@ -33,7 +33,8 @@ struct Verdict {
 //   a beat that stood still these ranks are
 //   two forms of one number some rank left a collective out, or did one more: the smaller party;
 //                           of two equal ones the one that is further on in training, or whose
-//                           operation is not the one that came here the last time
+//                           operation is not the one that came here the last time; in a first
+//                           step of two ranks that may not be told
 //   the lowest number       these ranks do not come to the collective that the others wait in
 Verdict judge(const std::optional<std::vector<Sighting>>& before,
               const std::optional<std::vector<Sighting>>& now);

@@ -17,6 +17,8 @@ namespace {
 constexpr double kBeat = 1, kLook = 0.1;  // seconds
 constexpr double kPatience = 4;           // with a silent board, seconds
 constexpr double kOthersHear = 2.5;       // before the rank that judged leaves, seconds
+constexpr double kDisk = 3;               // for the file that a rank leaves, seconds
+constexpr double kEnd = 15;               // for all ranks to end theirs, seconds
 constexpr size_t kShown = 64;             // operations on the board
 const std::string kVerdict = "verdict";
 
@@ -43,19 +45,29 @@ std::string to_json(const FlightRecorder& flight, int rank, const std::string& v
   return text + "\n]}\n";
 }
 
+// Ends the process, whatever its other threads wait for, unless `cancelled` by then.
+void leave_after(double seconds, std::shared_ptr<const std::atomic<bool>> cancelled) {
+  std::thread([=] {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    if (!*cancelled) std::_Exit(kHung);
+  }).detach();
+}
+
 }  // namespace
 
-Watchdog::Watchdog(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight, double deadline,
-                   std::string directory)
-    : flight_(std::move(flight)), deadline_(deadline), directory_(std::move(directory)) {
-  TORCH_CHECK(deadline > 0, "a watchdog with a deadline of ", deadline, " s");
+Watchdog::Watchdog(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight, Options options)
+    : flight_(std::move(flight)), options_(std::move(options)) {
+  TORCH_CHECK(options_.deadline > 0, "a watchdog with a deadline of ", options_.deadline, " s");
   check_mpi(MPI_Comm_rank(communicator, &rank_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(communicator, &ranks_), "MPI_Comm_size");
   if (ranks_ == 1) return;
   check_mpi(MPI_Comm_dup(communicator, &communicator_), "MPI_Comm_dup");
   store_ = make_store(communicator_, std::chrono::milliseconds(int64_t(1000 * kPatience)));
   publish(0);
-  check_mpi(MPI_Barrier(communicator_), "MPI_Barrier");  // the board is complete
+}
+
+void Watchdog::start() {
+  if (ranks_ == 1) return;
   flight_->on_failure([this](const std::string& why) {
     {
       const std::lock_guard lock(mutex_);
@@ -69,7 +81,9 @@ Watchdog::Watchdog(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight
 }
 
 Watchdog::~Watchdog() {
-  if (ranks_ == 1) return;
+  if (!beating_.joinable()) return;
+  const auto ended = std::make_shared<std::atomic<bool>>(false);
+  leave_after(kEnd, ended);
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
@@ -81,6 +95,7 @@ Watchdog::~Watchdog() {
   if (rank_ > 0) store_.reset();
   MPI_Barrier(communicator_);  // rank 0 holds the store until nobody asks it
   MPI_Comm_free(&communicator_);
+  *ended = true;
 }
 
 bool Watchdog::pause(double seconds) {
@@ -149,9 +164,16 @@ void Watchdog::keep_watching() {
       const std::lock_guard lock(mutex_);
       failure = failure_;
     }
-    if (!failure.empty()) bite(failure.substr(0, failure.find(") ") + 1));  // without the cure
-    if (waited > deadline_) bite(fmt::format("for {:.0f} s", waited));
+    if (!failure.empty())
+      bite(sequence, failure.substr(0, failure.find(") ") + 1));  // without the cure
+    if (waited > options_.deadline) bite(sequence, fmt::format("for {:.0f} s", waited));
   }
+}
+
+bool Watchdog::is_over(int64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  const Operation last = flight_->last();
+  return stop_ || (failure_.empty() && (last.sequence != sequence || !last.under_way()));
 }
 
 std::optional<Watchdog::Board> Watchdog::next_board() {
@@ -163,16 +185,17 @@ std::optional<Watchdog::Board> Watchdog::next_board() {
   return board_;
 }
 
-void Watchdog::bite(const std::string& why_now) {
+void Watchdog::bite(int64_t sequence, const std::string& why_now) {
   const auto before = next_board();
   if (before) pause(2.5 * kBeat);
   const auto now = before ? next_board() : std::nullopt;
   const Operation last = flight_->last();
-  std::string verdict = fmt::format(
-      "{}; rank {} has waited in {} of {} bytes ({}) see {}/rank_*.json, then start again with "
-      "--resume",
-      judge(before, now).why, rank_, last.name, last.bytes, why_now, directory_);
+  std::string verdict =
+      fmt::format("{}; rank {} has waited in {} of {} bytes ({}) see {}/rank_*.json, then {}",
+                  judge(before, now).why, rank_, last.name, last.bytes, why_now, options_.directory,
+                  options_.cure);
   std::replace(verdict.begin(), verdict.end(), '"', '\'');
+  if (is_over(sequence)) return;
   if (now) {
     {
       const std::lock_guard lock(mutex_);
@@ -186,9 +209,10 @@ void Watchdog::bite(const std::string& why_now) {
 }
 
 void Watchdog::leave(const std::string& verdict) {
+  leave_after(kDisk, std::make_shared<std::atomic<bool>>(false));  // the disk may be what is stuck
   std::error_code ignored;
-  std::filesystem::create_directories(directory_, ignored);
-  std::ofstream(fmt::format("{}/rank_{}.json", directory_, rank_))
+  std::filesystem::create_directories(options_.directory, ignored);
+  std::ofstream(fmt::format("{}/rank_{}.json", options_.directory, rank_))
       << to_json(*flight_, rank_, verdict);
   std::_Exit(kHung);
 }

@@ -3,10 +3,10 @@
 // Every rank publishes what it does (verdict.h) once a second in a store on rank 0. A rank that has
 // waited in one collective for longer than the deadline, or whose collective failed, reads the
 // board, says its verdict in one line, writes its last operations to DIRECTORY/rank_*.json, and
-// leaves with exit code kHung; the others hear of the verdict within a second or so and do the
-// same. No MPI call is made, so that a blocked MPI cannot stop it; a stopped process is left to the
-// launcher, which ends a job whose ranks leave. Time from the deadline to the last exit: at most
-// 15 s.
+// leaves with exit code kHung, whatever the disk does; the others hear of the verdict within a
+// second or so and do the same. A wait that ends before the verdict is told is forgotten. No MPI
+// call is made, so that a blocked MPI cannot stop it; a stopped process is left to the launcher,
+// which ends a job whose ranks leave. Time from the deadline to the last exit: at most 15 s.
 #pragma once
 
 #include <atomic>
@@ -24,12 +24,18 @@ namespace ornstein {
 
 class Watchdog {
  public:
-  // `deadline` > 0 in seconds; `directory` is made when it is needed. All ranks of the communicator
-  // make one together, and end it together before MPI_Finalize. CommError as make_store. One rank
-  // alone watches nothing.
-  Watchdog(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight, double deadline,
-           std::string directory);
+  struct Options {
+    double deadline = 0;    // seconds, > 0
+    std::string directory;  // made when it is needed
+    std::string cure;       // ends the verdict
+  };
+  // All ranks of the communicator make one together, and end it together before MPI_Finalize.
+  // CommError as make_store, on some ranks perhaps: start() it once all have one. One rank alone
+  // watches nothing.
+  Watchdog(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight, Options options);
+  // Ranks that do not end theirs within 15 s are left behind: this one leaves with kHung.
   ~Watchdog();
+  void start();
   Watchdog(const Watchdog&) = delete;
 
  private:
@@ -41,12 +47,12 @@ class Watchdog {
   void publish(int64_t beat);
   void answer();                      // what the watching thread wants of the store
   std::optional<Board> next_board();  // from a beat that begins after the call
-  [[noreturn]] void bite(const std::string& why_now);
+  bool is_over(int64_t sequence);     // the wait in this collective
+  void bite(int64_t sequence, const std::string& why_now);
   [[noreturn]] void leave(const std::string& verdict);
 
   const std::shared_ptr<FlightRecorder> flight_;
-  const double deadline_;
-  const std::string directory_;
+  const Options options_;
   MPI_Comm communicator_ = MPI_COMM_NULL;
   int rank_ = 0, ranks_ = 1;
   c10::intrusive_ptr<c10d::TCPStore> store_;

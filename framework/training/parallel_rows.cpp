@@ -36,11 +36,12 @@ ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const 
     require_same(group, "a ParallelRows call", fmt::format("call {} over {} rows", call, total));
     TORCH_CHECK(total > 0, "ParallelRows over ", total, " rows");
     Blocks blocks{rows_of_block(total, most_rows), {}, {}};
-    bool stopped = false;
-    for (int64_t block = rank(group); block * blocks.rows < total; block += world_size(group)) {
+    const int64_t count = (total + blocks.rows - 1) / blocks.rows;
+    for (int64_t round = 0; round < count; round += world_size(group)) {
+      if (stop_here && any(group, stop_here())) throw StopRequested();
       fault_point("evaluating");
-      stopped = stop_here && stop_here();
-      if (stopped) break;
+      const int64_t block = round + rank(group);
+      if (block >= count) continue;
       const int64_t first = block * blocks.rows;
       auto generator = make_generator(
           random_key(Stream::kRows, {seed, call, static_cast<uint64_t>(block)}), device);
@@ -48,7 +49,6 @@ ParallelRows make_parallel_rows(const ProcessGroup& group, uint64_t seed, const 
       blocks.results.push_back(
           function(first, std::min(blocks.rows, total - first), generator).detach().contiguous());
     }
-    if (stop_here && any(group, stopped)) throw StopRequested();
     return blocks;
   };
   // Every rank writes its blocks into zeros, and the sum over ranks puts all together: x + 0 = x

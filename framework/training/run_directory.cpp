@@ -48,7 +48,7 @@ bool RunDirectory::holds_run() const {
   return fs::exists(config(), ignored);
 }
 
-void RunDirectory::open_for_writing(double wait_seconds) {
+void RunDirectory::open_for_writing(const std::function<bool()>& stop_here, double wait_seconds) {
   std::error_code error;
   for (const char* folder : {"/checkpoints", "/samples"}) {
     fs::create_directories(path_ + folder, error);
@@ -77,6 +77,7 @@ void RunDirectory::open_for_writing(double wait_seconds) {
       throw ConfigError(fmt::format(
           "{}: another run writes here (by {}) stop it, or choose another --out", path_, writer));
     }
+    if (stop_here()) throw StopRequested();
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
   const std::string writer = this_writer();

@@ -2,6 +2,7 @@
 // Rank 0 only.
 #pragma once
 
+#include <functional>
 #include <string>
 
 namespace ornstein {
@@ -23,9 +24,9 @@ class RunDirectory {
   bool holds_run() const;  // config.json is there
 
   // Makes the directory if need be and takes its lock: flock, plus host and job written into it.
-  // Waits up to `wait_seconds` for another writer, then throws ConfigError naming it. ConfigError
-  // if it cannot be written.
-  void open_for_writing(double wait_seconds = 30);
+  // Waits up to `wait_seconds` for another writer, then throws ConfigError naming it; StopRequested
+  // once `stop_here` says so. ConfigError if it cannot be written.
+  void open_for_writing(const std::function<bool()>& stop_here, double wait_seconds = 30);
 
   void remove_run();  // for --overwrite: what this program writes, nothing else
   void write_config(const std::string& json) const;  // by rename

@@ -22,11 +22,12 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
   const int64_t first = blocks * rank(group) / world_size(group);
   const int64_t end = blocks * (rank(group) + 1) / world_size(group);
   std::vector<at::Tensor> x, labels;
-  bool stopped = false;
-  for (int64_t block = first; block < end; ++block) {
+  const int64_t rounds = (blocks + world_size(group) - 1) / world_size(group);
+  for (int64_t round = 0; round < rounds; ++round) {
+    if (plan.stop_here && any(group, plan.stop_here())) throw StopRequested();
     fault_point("sampling");
-    stopped = plan.stop_here && plan.stop_here();
-    if (stopped) break;
+    const int64_t block = first + round;
+    if (block >= end) continue;
     const uint64_t key = random_key(Stream::kSample, {plan.seed, static_cast<uint64_t>(block)});
     auto generator = make_generator(key, device);
     seed_default_generators(key, device);
@@ -40,7 +41,6 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
     x.push_back(drawn.x);
     if (drawn.labels.defined()) labels.push_back(drawn.labels);
   }
-  if (any(group, stopped)) throw StopRequested();
   auto gather = [&](const std::vector<at::Tensor>& parts) {
     auto form = agree_on_form(group, parts.empty() ? at::Tensor() : parts.front());
     if (!form) return at::Tensor();

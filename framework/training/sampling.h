@@ -17,7 +17,7 @@ struct SamplePlan {
   int64_t steps = 0;                     // of the sampler; 0: the method's own
   bool bf16 = false;                     // autocast, as in training
   std::shared_ptr<const Dataset> given;  // sample i is conditioned on row i mod its rows; or null
-  std::function<bool()> stop_here;       // asked before each block; or null
+  std::function<bool()> stop_here;       // asked before each round of blocks; or null
 };
 
 // The samples 0..count-1 on every rank, on the CPU. All ranks call it together. StopRequested on

@@ -99,6 +99,7 @@ TrainingLoop::TrainingLoop(Trainer& trainer, TrainingState& state,
       loader_(train_, plan_, range_, state.step, device) {}
 
 StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
+  require_progress();
   StepReport report;
   Stopwatch watch;
   fault_point("training.step");
@@ -159,14 +160,17 @@ StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
   ++state_.step;
   state_.samples += plan_.global_batch;
   skipped_in_a_row_ = report.skipped ? skipped_in_a_row_ + 1 : 0;
+  watch.add_to(report.optimise_seconds);
+  return report;
+}
+
+void TrainingLoop::require_progress() const {
   if (skipped_in_a_row_ > settings_.max_skipped) {
     throw Error(fmt::format(
         "{} steps in a row were not finite, up to step {} (the loss or a gradient is inf or NaN) "
         "lower training.learning_rate or look at the data",
         skipped_in_a_row_, state_.step));
   }
-  watch.add_to(report.optimise_seconds);
-  return report;
 }
 
 std::vector<NotFinite> TrainingLoop::examine() {

@@ -39,9 +39,11 @@ class TrainingLoop final {
                const TrainingSettings& settings, ProcessGroup group, const at::Device& device);
 
   // One step on all ranks. `stop_here` says whether this rank was asked to stop; the answer travels
-  // with the step's one small reduction. Throws Error after `max_skipped` non-finite steps in a
-  // row.
+  // with the step's one small reduction. Begins with require_progress().
   StepReport step(const std::function<bool()>& stop_here);
+
+  // Throws Error after more than `max_skipped` non-finite steps in a row.
+  void require_progress() const;
 
   // Runs the next step once more in this rank's shards alone and updates nothing: what is not
   // finite there? Rows of the batch first, then rows whose loss is not, then terms, then parameters

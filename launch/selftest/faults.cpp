@@ -60,14 +60,14 @@ void kill_all(Trial& t) {
 void twice_to_launcher(Trial& t) {
   sleep_in_a_checkpoint(t);
   t.signal_launcher(SIGUSR1);
-  t.wait(0.3);
+  t.wait(1.3);
   t.signal_launcher(SIGUSR1);
 }
 
 void twice_to_a_rank(Trial& t) {
   sleep_in_a_checkpoint(t);
   t.signal_rank(SIGUSR1, t.rank);
-  t.wait(0.3);
+  t.wait(1.3);
   t.signal_rank(SIGUSR1, t.rank);
 }
 

@@ -62,9 +62,11 @@ class Damage : public testing::Test {
   }
 
   // Everything that starts see: a good checkpoint, of whole content.
-  void expect_one_good() {
+  void expect_one_good(const std::string& says = "") {
     std::optional<std::string> found;
-    EXPECT_EQ(logged([&] { found = CheckpointDirectory(directory_).newest_good(); }), "");
+    const std::string line = logged([&] { found = CheckpointDirectory(directory_).newest_good(); });
+    EXPECT_EQ(line.empty(), says.empty()) << line;
+    expect_contains(line, says);
     ASSERT_TRUE(found);
     const ScratchDirectory other;
     write_checkpoint(other / "same.h5", example_checkpoint(read_checkpoint(*found).step));
@@ -134,9 +136,16 @@ TEST_F(Damage, OfLatestIsMended) {
   for (const std::string content : {"", "step_00000007.h5\n", "step_00000001.h5\n"}) {
     put_bytes(file("latest"), content);
     if (content.empty()) std::filesystem::remove(file("latest"));
-    expect_one_good();
+    expect_one_good(content == "step_00000007.h5\n" ? "step_00000007.h5 is gone" : "");
     EXPECT_EQ(bytes_of(file("latest")), std::string(kSecond) + "\n");
   }
+}
+
+TEST_F(Damage, OfANameIsRefused) {
+  std::filesystem::copy_file(file(kFirst), file("step_00000009.h5"));
+  const std::string why = message_of<CheckpointError>([&] { directory_.newest_good(); });
+  expect_contains(why, "step_00000009.h5 holds step 1");
+  EXPECT_TRUE(std::filesystem::exists(file("step_00000009.h5")));
 }
 
 TEST_F(Damage, IsNoReadErrorOfAGoodFile) {

@@ -153,17 +153,21 @@ TEST_F(Collectives, RefuseWhatTheyCannotReduce) {
   EXPECT_THROW(all_reduce_sum(group_, complex), c10::Error);
 }
 
-// A receiver with less room than the message is an error MPI returns; at 4 ranks it would cut off
-// the ranks behind it.
-TEST_F(Collectives, HandMpisErrorsToWhoeverWaits) {
-  if (size_ != 2) GTEST_SKIP() << "needs 2 ranks";
-  at::Tensor message = at::zeros({rank_ == 0 ? 8 : 4});
-  if (rank_ == 0) {
-    broadcast(group_, message);
-  } else {
-    EXPECT_THROW(broadcast(group_, message), CommError);
-    EXPECT_THROW(barrier(group_), CommError);  // a group is not used on after an error
-  }
+// Every rank hears of it, before any data move.
+TEST_F(Collectives, AreRefusedOnAllRanksWhenOneDoesAnother) {
+  if (size_ == 1) GTEST_SKIP() << "one rank agrees with itself";
+  at::Tensor message = at::full({rank_ == 0 ? 8 : 4}, rank_);
+  EXPECT_THROW(broadcast(group_, message), CommError);
+  EXPECT_EQ(message.max().item<int>(), rank_);
+  EXPECT_THROW(barrier(group_), CommError);  // a group is not used on after an error
+}
+
+TEST_F(Collectives, AreRefusedWhenTheirKindsDiffer) {
+  if (size_ == 1) GTEST_SKIP() << "one rank agrees with itself";
+  at::Tensor message = at::full({4}, rank_);
+  EXPECT_THROW(rank_ == 0 ? broadcast(group_, message) : all_reduce_sum(group_, message),
+               CommError);
+  EXPECT_EQ(message.max().item<int>(), rank_);
 }
 
 TEST_F(Collectives, RefuseToStartAfterShutdown) {

@@ -2,10 +2,11 @@
 import filecmp
 import json
 import os
+import signal
 import time
 import unittest
 
-from program import SMALL, SOURCE, Case, environment, last_checkpoint, run, settings, wait_for
+from program import SMALL, SOURCE, Case, environment, last_checkpoint, ranks_of, run, settings, start, wait_for
 
 LONG = os.environ.get("ORNSTEIN_LONG") == "1"
 TRIES = 10 if LONG else 1
@@ -64,6 +65,25 @@ class Hang(Case):
 
     def test_a_rank_that_throws_ends_all(self):
         self.check("throw@training.step:{}", 1, ":")
+
+    def test_a_rank_that_hangs_while_loading_or_in_the_last_write_is_named(self):
+        for fault, rank in (("sleep@loading", 1), ("sleep@loading", 0), ("sleep@checkpoint.sync:8", 0), ("stop@checkpoint.sync:8", 0)):
+            with self.subTest(fault=fault, rank=rank), environment(ORNSTEIN_FAULT=f"{fault}/{rank}"):
+                code, _, error = self.resume(f"{fault.replace('@', '_').replace(':', '_')}_{rank}")
+                self.assertEqual(code, 86, error)
+                self.assertIn(f"rank {rank}", error)
+
+    def test_a_stall_that_ends_is_forgiven(self):
+        process = start("train", SOURCE / "configs/score_points.json", "--out", "stall", *settings({**VALUES, "training.steps": 3000}),
+                        ranks=2, folder=self.folder)
+        metrics = self.folder / "stall/metrics.jsonl"
+        self.assertTrue(wait_for(lambda: metrics.exists() and metrics.stat().st_size > 0))
+        pid = ranks_of(process)[1]
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(DEADLINE - 1)
+        os.kill(pid, signal.SIGCONT)
+        _, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, error)
 
     def test_without_a_watchdog_nothing_is_published(self):
         self.train("score_points.json", "unwatched", ranks=2, **{"runtime.collective_timeout": 0})

@@ -128,12 +128,14 @@ TEST(EventFile, ChecksumIsThatOfTheStandard) {
   EXPECT_EQ(crc32c("123456789"), 0xe3069283u);
 }
 
+bool go_on() { return false; }
+
 TEST(RunDirectory, RefusesASecondWriter) {
   const Scratch scratch;
   RunDirectory first(scratch / "run"), second(scratch / "run");
-  first.open_for_writing();
+  first.open_for_writing(go_on);
   try {
-    second.open_for_writing(0.1);
+    second.open_for_writing(go_on, 0.1);
     FAIL() << "two writers";
   } catch (const ConfigError& error) {
     EXPECT_NE(std::string(error.what()).find(fmt::format("process {}", getpid())),
@@ -144,15 +146,15 @@ TEST(RunDirectory, RefusesASecondWriter) {
 
 TEST(RunDirectory, GivesTheLockBack) {
   const Scratch scratch;
-  { RunDirectory(scratch / "run").open_for_writing(); }
+  { RunDirectory(scratch / "run").open_for_writing(go_on); }
   RunDirectory second(scratch / "run");
-  EXPECT_NO_THROW(second.open_for_writing(0.1));
+  EXPECT_NO_THROW(second.open_for_writing(go_on, 0.1));
 }
 
 TEST(RunDirectory, OverwritingLeavesForeignFilesAlone) {
   const Scratch scratch;
   RunDirectory run(scratch / "run");
-  run.open_for_writing();
+  run.open_for_writing(go_on);
   run.write_config("{}");
   std::ofstream(scratch / "run/notes.txt") << "mine";
   run.remove_run();
