@@ -56,14 +56,10 @@ int data_import(const DataImportOptions& options, const Catalogue& catalogue) {
                                 options.output, folder.string()));
   }
   const auto& sources = options.sources;
-  if (std::any_of(sources.begin(), sources.end(), is_twin)) {
+  if (std::any_of(sources.begin(), sources.end(), is_twin))
     import_twin(options, kind);
-  } else if (!options.import.settings.empty()) {
-    throw ConfigError(fmt::format("--set {} (only a twin, synthetic:NAME, has keys) leave it out",
-                                  options.import.settings[0]));
-  } else {
+  else
     kind.import(sources, options.output, options.import);
-  }
   return data_info(options.output, catalogue);
 }
 
@@ -86,6 +82,14 @@ int data_info(const std::string& path, const Catalogue& catalogue) {
   if (!spec.space.empty()) fmt::print("  space         {}\n", spec.space);
   fmt::print("  rows          {}\n  shape of one  {}\n", spec.rows, fmt::join(spec.shape, " x "));
   if (spec.classes > 0) fmt::print("  classes       {}\n", spec.classes);
+  if (spec.condition > 0) fmt::print("  condition     {} numbers a row\n", spec.condition);
+  for (size_t axis = 0; 2 * axis < spec.extent.size(); ++axis) {
+    fmt::print("  axis {}        {:g} to {:g} in steps of {:g}{}\n", axis, spec.extent[2 * axis],
+               spec.extent[2 * axis + 1], spec.spacing[axis],
+               !spec.period.empty() && spec.period[axis] > 0
+                   ? fmt::format(", period {:g}", spec.period[axis])
+                   : "");
+  }
   if (source.split.defined()) {
     for (const auto& [part, value] :
          {std::pair{"train", 0}, std::pair{"validation", 1}, std::pair{"test", 2}}) {

@@ -30,6 +30,11 @@ void import_images(const std::vector<std::string>& sources, const std::string& o
                    const ImportOptions& options) {
   if (sources.empty())
     throw DataError("no source to make images from (nothing was named) name a folder or files");
+  if (!options.settings.empty())
+    throw ConfigError(
+        fmt::format("--set {} (images have keys as a twin only, synthetic:NAME) leave "
+                    "it out",
+                    options.settings[0]));
   std::vector<std::string> idx, others;
   for (const std::string& source : sources) {
     if (!fs::exists(source))

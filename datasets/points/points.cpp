@@ -56,6 +56,11 @@ void import_sources(const std::vector<std::string>& sources, const std::string& 
     throw DataError("no source to make points from (a table of numbers is needed)");
   if (options.size != 0 || options.grey)
     throw DataError("points have no pixels (size and grey are for images) leave them out");
+  if (!options.settings.empty())
+    throw ConfigError(
+        fmt::format("--set {} (points have keys as a twin only, synthetic:NAME) leave "
+                    "it out",
+                    options.settings[0]));
   import_tables(sources, output);
 }
 

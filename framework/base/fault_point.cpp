@@ -81,7 +81,8 @@ Fault parse(const std::string& fault) {
   }
   Fault parsed{action->second, fault.substr(at + 1)};
   parsed.rank = cut_number(parsed.point, '/', -1, 0, fault);
-  parsed.passage = cut_number(parsed.point, ':', 1, 0, fault);
+  parsed.passage =
+      cut_number(parsed.point, ':', 1, parsed.point.starts_with("data.row") ? 0 : 1, fault);
   if (std::find(kPoints.begin(), kPoints.end(), parsed.point) == kPoints.end())
     refuse(fault, fmt::format("points: {}", fmt::join(kPoints, ", ")));
   return parsed;

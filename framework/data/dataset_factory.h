@@ -17,7 +17,7 @@ class Hdf5File;
 struct ImportOptions {
   int64_t size = 0;                   // images: crop and resize to size x size; 0: as they are
   bool grey = false;                  // images: one channel
-  std::vector<std::string> settings;  // twins: "dataset.key=value"
+  std::vector<std::string> settings;  // twins and functions: "dataset.key=value"
 };
 
 struct DataKind {

@@ -17,9 +17,15 @@ class Module;
 namespace ornstein {
 
 struct NetworkShape {
-  std::vector<int64_t> input;  // of one row: [D] or [C, H, W]
+  std::vector<int64_t> input;  // of one row: [D] or [C, H, W]; of functions [C, n] or [C, n, m], of
+                               // which any n and m may come
   int64_t outputs = 0;         // D or channels of the output
   int64_t classes = 0;         // > 0: `given.labels` is used
+
+  // Of functions; by axis as in DataSpec. `given.coordinates` is used, shared by the rows.
+  int64_t dimensions = 0;  // of the domain: 1 or 2; 0: rows are no functions
+  int64_t condition = 0;   // K > 0: `given.condition` is used, by networks for functions
+  std::vector<double> extent, period, spacing;
 };
 
 struct Network {
@@ -32,7 +38,8 @@ struct Network {
 
 using NetworkFactory = Factory<Network, const ConfigReader&, const NetworkShape&>;
 
-NetworkFactory make_network_factory();  // all networks of framework/nn: mlp, unet, resnet
+NetworkFactory make_network_factory();  // all networks of framework/nn; those that see a grid as a
+                                        // row of numbers refuse functions
 
 // Reads `section`'s "name" and makes that network. Parameters are drawn from LibTorch's default
 // generator, on the CPU.

@@ -14,6 +14,7 @@ struct Case {
   const char* json;
   std::vector<int64_t> input;  // of one row
   int64_t outputs;             // differ from input[0] where the network allows a joined condition
+  bool functions = false;      // on [0, 1], or the square
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.json; }
@@ -34,6 +35,26 @@ const Case kCases[] = {
       "resnet_time_scale_shift": "default"})",
      {1, 8, 4},
      3},
+    {"FourierOperator",
+     R"({"name": "fourier_operator", "width": 8, "layers": 2, "modes": [3]})",
+     {2, 9},
+     1,
+     true},
+    {"FourierOperatorOnThePlane",
+     R"({"name": "fourier_operator", "width": 8, "layers": 2, "modes": [3, 2]})",
+     {1, 9, 7},
+     2,
+     true},
+    {"PointAttention",
+     R"({"name": "point_attention", "width": 8, "blocks": 2, "heads": 2, "frequencies": [3]})",
+     {2, 9},
+     1,
+     true},
+    {"PointAttentionOnThePlane",
+     R"({"name": "point_attention", "width": 8, "blocks": 2, "heads": 2, "frequencies": [3]})",
+     {1, 9, 7},
+     2,
+     true},
 };
 
 class EveryNetwork : public testing::TestWithParam<Case> {
@@ -43,7 +64,13 @@ class EveryNetwork : public testing::TestWithParam<Case> {
   Network make(int64_t classes) {
     const auto configuration = Configuration::from_text(GetParam().json, "test");
     seed_default_generators(7);
-    return make_network(configuration->root(), {GetParam().input, GetParam().outputs, classes});
+    NetworkShape shape = {GetParam().input, GetParam().outputs, classes};
+    if (GetParam().functions) {
+      shape.dimensions = shape.input.size() - 1;
+      for (int64_t i = 0; i < shape.dimensions; ++i)
+        shape.extent.insert(shape.extent.end(), {0, 1});
+    }
+    return make_network(configuration->root(), shape);
   }
 
   // One whose output layer no longer is zero.
@@ -62,12 +89,22 @@ class EveryNetwork : public testing::TestWithParam<Case> {
     return at::randn(sizes, generator, at::TensorOptions(type));
   }
 
+  Batch given(const at::Tensor& labels = {}) {
+    Batch batch = {.labels = labels};
+    if (!GetParam().functions) return batch;
+    std::vector<at::Tensor> axes;
+    for (size_t i = 1; i < GetParam().input.size(); ++i)
+      axes.push_back(at::linspace(0, 1, GetParam().input[i]));
+    batch.coordinates = at::stack(at::meshgrid(axes, "ij"), -1);
+    return batch;
+  }
+
   at::Tensor t_ = at::tensor({-2.0f, 0.1f, 1.5f});
-  Batch given_ = {.labels = at::tensor({0, 3, 1}, at::kLong)};
+  at::Tensor labels_ = at::tensor({0, 3, 1}, at::kLong);
 };
 
 TEST_P(EveryNetwork, ReturnsZerosOfTheOutputShapeBeforeTraining) {
-  const at::Tensor y = make(0).call(x(), t_, {});
+  const at::Tensor y = make(0).call(x(), t_, given());
   std::vector<int64_t> sizes = GetParam().input;
   sizes[0] = GetParam().outputs;
   sizes.insert(sizes.begin(), kRows);
@@ -77,27 +114,27 @@ TEST_P(EveryNetwork, ReturnsZerosOfTheOutputShapeBeforeTraining) {
 
 TEST_P(EveryNetwork, LetsNoRowSeeAnother) {
   const Network network = make_random(4);
-  const at::Tensor all = network.call(x(), t_, given_);
+  const at::Tensor all = network.call(x(), t_, given(labels_));
   for (int64_t i = 0; i < kRows; ++i) {
     const at::Tensor alone = network.call(x().slice(0, i, i + 1), t_.slice(0, i, i + 1),
-                                          {.labels = given_.labels.slice(0, i, i + 1)});
+                                          given(labels_.slice(0, i, i + 1)));
     EXPECT_TRUE(at::allclose(all.slice(0, i, i + 1), alone, 1e-5, 1e-5));
   }
 }
 
 TEST_P(EveryNetwork, DependsOnPointTimeAndClass) {
   const Network network = make_random(4);
-  const at::Tensor y = network.call(x(), t_, given_);
+  const at::Tensor y = network.call(x(), t_, given(labels_));
   auto differs = [&](const at::Tensor& other) {  // in every row
     return (y - other).flatten(1).abs().amax(1).min().item<double>() > 1e-4;
   };
-  EXPECT_TRUE(differs(network.call(x() + 0.5, t_, given_)));
-  EXPECT_TRUE(differs(network.call(x(), t_ + 0.5, given_)));
-  EXPECT_TRUE(differs(network.call(x(), t_, {.labels = 3 - given_.labels})));
+  EXPECT_TRUE(differs(network.call(x() + 0.5, t_, given(labels_))));
+  EXPECT_TRUE(differs(network.call(x(), t_ + 0.5, given(labels_))));
+  EXPECT_TRUE(differs(network.call(x(), t_, given(3 - labels_))));
 }
 
 TEST_P(EveryNetwork, RefusesToGuessAMissingClass) {
-  EXPECT_THROW(make(4).call(x(), t_, {}), c10::Error);
+  EXPECT_THROW(make(4).call(x(), t_, given()), c10::Error);
 }
 
 // Zero layers hide what lies before them: the output layer learns at the first step, the ends of
@@ -109,10 +146,10 @@ TEST_P(EveryNetwork, LearnsWithEveryParameterFromTheFourthStep) {
   network.module->to(at::kDouble);
   const std::vector<NamedTensor> parameters = parameters_of(network);
   const at::Tensor inputs = x(at::kDouble), t = t_.to(at::kDouble);
-  const at::Tensor target = at::randn_like(network.call(inputs, t, given_));
+  const at::Tensor target = at::randn_like(network.call(inputs, t, given(labels_)));
   for (int step = 1; step <= 4; ++step) {
     network.module->zero_grad();
-    (network.call(inputs, t, given_) - target).square().mean().backward();
+    (network.call(inputs, t, given(labels_)) - target).square().mean().backward();
     at::NoGradGuard no_grad;
     for (const NamedTensor& p : parameters) p.tensor.sub_(p.tensor.grad(), 0.1);
   }
@@ -131,7 +168,7 @@ TEST_P(EveryNetwork, DifferentiatesWithRespectToItsInputExactly) {
   const Network network = make_random(0);
   network.module->to(at::kDouble);
   const at::Tensor t = t_.to(at::kDouble), direction = x(at::kDouble).roll(1, -1);
-  auto value = [&](const at::Tensor& x) { return network.call(x, t, {}).sin().sum(); };
+  auto value = [&](const at::Tensor& x) { return network.call(x, t, given()).sin().sum(); };
   at::Tensor x0 = x(at::kDouble).requires_grad_();
   value(x0).backward();
   const double exact = (x0.grad() * direction).sum().item<double>();
@@ -144,10 +181,10 @@ TEST_P(EveryNetwork, DifferentiatesWithRespectToItsInputExactly) {
 
 TEST_P(EveryNetwork, RunsUnderBfloat16AutocastToItsPrecision) {
   const Network network = make_random(4);
-  const at::Tensor exact = network.call(x(), t_, given_);
+  const at::Tensor exact = network.call(x(), t_, given(labels_));
   at::autocast::set_autocast_enabled(at::kCPU, true);
   at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-  const at::Tensor rounded = network.call(x(), t_, given_);
+  const at::Tensor rounded = network.call(x(), t_, given(labels_));
   rounded.sum().backward();
   at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(at::kCPU, false);
@@ -182,10 +219,29 @@ TEST(Mlp, OfThePlaneHas54274Parameters) {
 
 TEST(NetworkFactory, SaysWhatExists) {
   const NetworkFactory factory = make_network_factory();
-  ASSERT_EQ(factory.entries().size(), 3u);
+  ASSERT_EQ(factory.entries().size(), 5u);
   for (const auto& [name, entry] : factory.entries()) EXPECT_FALSE(entry.summary.empty()) << name;
   const auto configuration = Configuration::from_text(R"({"name": "unett"})", "test");
   EXPECT_THROW(make_network(configuration->root(), {{1, 8, 8}, 1}), ConfigError);
+}
+
+// Functions come on any grid: a network of pixels or of numbers would take them for another thing,
+// and a network of functions finds no coordinates in images.
+TEST(NetworkFactory, GivesFunctionsToNetworksOfFunctionsOnly) {
+  const NetworkShape functions = {
+      .input = {1, 8, 8}, .outputs = 1, .dimensions = 2, .extent = {0, 1, 0, 1}};
+  const NetworkFactory factory = make_network_factory();
+  for (const auto& [name, entry] : factory.entries()) {
+    const auto configuration =
+        Configuration::from_text(fmt::format(R"({{"name": "{}"}})", name), "test");
+    const bool takes = name == "fourier_operator" || name == "point_attention";
+    if (takes) {
+      EXPECT_NO_THROW(make_network(configuration->root(), functions));
+      EXPECT_THROW(make_network(configuration->root(), {{1, 8, 8}, 1}), ConfigError) << name;
+    } else {
+      EXPECT_THROW(make_network(configuration->root(), functions), ConfigError) << name;
+    }
+  }
 }
 
 }  // namespace
