@@ -61,7 +61,7 @@ class Hang(Case):
         self.check("sleep@training.step:{}", 86, " on")
 
     def test_a_rank_that_leaves_a_collective_out_is_named(self):
-        self.check("on@collective:{}", 86, " on", first=37)
+        self.check("on@collective:{}", 86, " on", first=100)  # in training: it repeats itself
 
     def test_a_rank_that_throws_ends_all(self):
         self.check("throw@training.step:{}", 1, ":")
@@ -74,7 +74,7 @@ class Hang(Case):
                 self.assertIn(f"rank {rank}", error)
 
     def test_a_stall_that_ends_is_forgiven(self):
-        process = start("train", SOURCE / "configs/score_points.json", "--out", "stall", *settings({**VALUES, "training.steps": 3000}),
+        process = start("train", SOURCE / "configs/score_points.json", "--out", "stall", *settings({**VALUES, "training.steps": 3000, "checkpoint.every": 3000}),
                         ranks=2, folder=self.folder)
         metrics = self.folder / "stall/metrics.jsonl"
         self.assertTrue(wait_for(lambda: metrics.exists() and metrics.stat().st_size > 0))
@@ -82,7 +82,7 @@ class Hang(Case):
         os.kill(pid, signal.SIGSTOP)
         time.sleep(DEADLINE - 1)
         os.kill(pid, signal.SIGCONT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 0, error)
 
     def test_without_a_watchdog_nothing_is_published(self):
