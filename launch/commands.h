@@ -36,7 +36,9 @@ struct TrainOptions {
 int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSession& session);
 
 struct SampleOptions {
-  std::string run, out, image, ema, given;
+  std::string run, out, image, ema, given, coordinates;
+  std::vector<std::string> settings;  // of --set
+  std::vector<int64_t> grid;  // points of each axis; empty: of `coordinates`, or the method's own
   int64_t count = 0, seed = 0, steps = 0;
   double collective_timeout = -1;  // seconds; negative: the run's own
 };

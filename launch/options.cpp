@@ -107,8 +107,25 @@ Command parse_train(const Arguments& arguments) {
   return {true, true, [o](const Catalogue& c, const MpiSession* s) { return train(o, c, *s); }};
 }
 
+// N or NxM.
+std::vector<int64_t> points_of_grid(const std::string& text) {
+  std::vector<int64_t> points;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, 'x');) {
+    const bool number = !word.empty() && word.size() < 10 &&
+                        word.find_first_not_of("0123456789") == std::string::npos;
+    points.push_back(number ? std::stoll(word) : 0);
+  }
+  if (points.empty() || points.size() > 2 || text.ends_with('x') ||
+      *std::min_element(points.begin(), points.end()) < 2)
+    throw ConfigError(
+        fmt::format("--grid {} (must be N or NxM, two points an axis at least) --grid 128", text));
+  return points;
+}
+
 Command parse_sample(const Arguments& arguments) {
   SampleOptions o;
+  std::string grid;
   Parser p;
   p.usage = "sample RUN_OR_CHECKPOINT --count N --out FILE.h5 [options]";
   p.about = "Draws samples on all ranks. Sample i depends on the seed and i alone.";
@@ -117,9 +134,17 @@ Command parse_sample(const Arguments& arguments) {
       "out", po::value(&o.out), "HDF5 file with the schema of data files")(
       "image", po::value(&o.image), "a picture of them (PNG)")(
       "given", po::value(&o.given),
-      "data file whose rows condition the samples: row i mod its rows for sample i, labels and "
-      "images alike (for methods that sample given something)")(
-      "seed", po::value(&o.seed)->default_value(0), "")(
+      "data file whose rows condition the samples, row i mod its rows sample i: labels, images, "
+      "values of functions at some points of the samples' grid (NaN: not known), conditions")(
+      "grid", po::value(&grid),
+      "of functions: N or NxM points, from the domain's first to its last coordinate, on a "
+      "periodic "
+      "axis x_0 + j L/N (default: the finest training grid)")(
+      "coordinates", po::value(&o.coordinates), "of functions: data file whose grid they get")(
+      "set", po::value(&o.settings)->composing(),
+      "trainer.key=value: sample otherwise than the run was told to, with the weights it has; may "
+      "be "
+      "repeated")("seed", po::value(&o.seed)->default_value(0), "")(
       "steps", po::value(&o.steps)->default_value(0), "of the sampler; 0: the method's own")(
       "collective-timeout", po::value(&o.collective_timeout)->default_value(-1, "the run's"),
       "seconds a rank waits for the others before it looks for the reason; 0: for ever")(
@@ -128,6 +153,9 @@ Command parse_sample(const Arguments& arguments) {
   if (!p.parse(arguments, values)) return kPrinted;
   if (o.count < 1) throw ConfigError(fmt::format("--count {} (must be at least 1)", o.count));
   if (o.seed < 0 || o.steps < 0) throw ConfigError("--seed and --steps must not be negative");
+  if (values.count("grid")) o.grid = points_of_grid(grid);
+  if (!o.grid.empty() && !o.coordinates.empty())
+    throw ConfigError("--grid and --coordinates (both name the samples' grid) give one");
   if (o.out.empty() && o.image.empty())
     throw ConfigError("nothing to write (neither --out nor --image) give --out FILE.h5");
   return {true, false, [o](const Catalogue& c, const MpiSession* s) { return sample(o, c, *s); }};
@@ -266,7 +294,7 @@ Command parse_selftest(const Arguments& arguments) {
       "promise, fault\nand outcome; exit code 0 if all held. Start it plainly: it starts training "
       "itself.";
   p.options.add_options()("chaos", po::bool_switch(&chaos), "the test (there is one)")(
-      "minutes", po::value(&o.minutes)->default_value(5),
+      "minutes", po::value(&o.minutes)->default_value(4),
       "each promise is tried once at least, then faults are repeated at other moments")(
       "launcher", po::value(&o.launcher),
       "what stands before `ornstein train`, words separated by blanks (default: mpirun on two "

@@ -99,20 +99,25 @@ std::string checkpoint_file_of(const std::string& run_or_checkpoint) {
 }
 
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
-                   const Catalogue& catalogue) {
+                   const Catalogue& catalogue, const std::vector<std::string>& settings) {
+  for (const std::string& setting : settings)
+    if (!setting.starts_with("trainer."))
+      throw ConfigError(
+          fmt::format("--set {} (of a run that is trained only trainer.KEY may change)", setting));
   StoredRun run;
   const std::string file = checkpoint_file_of(run_or_checkpoint);
   const Checkpoint checkpoint = read_checkpoint(file);
   run.name = run_or_checkpoint;
   run.directory = fs::absolute(file).parent_path().parent_path();
   run.step = checkpoint.step;
-  run.configuration = Configuration::from_text(checkpoint.config, file);
+  run.configuration = Configuration::from_text(checkpoint.config, file, settings);
   run.spec = data_spec_from_json(checkpoint.data_spec);
   const ConfigReader root = run.configuration->root();
   run.output = read_output(root.section("output"));
   run.runtime = read_runtime(root.section("runtime"));
   run.bf16 = root.section("training").text("precision", "fp32") == "bf16";
   run.trainer = make_trainer(root, run.spec, checkpoint.seed, catalogue.trainers);
+  run.configuration->refuse_unknown_keys(settings);
   std::vector<std::string> untrained;
   for (const auto& [group, updates] : checkpoint.updates)
     if (updates == 0 && !root.section("start_from").has(group)) untrained.push_back(group);

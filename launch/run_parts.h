@@ -54,9 +54,10 @@ struct StoredRun {
   std::string ema;    // the profile that was loaded, or "none"
   bool bf16 = false;  // how it was trained, and is sampled
 };
-// `ema`: a width, "none", or empty for the first profile.
+// `ema`: a width, "none", or empty for the first profile. `settings`: "trainer.key=value", laid
+// over the run's configuration; ConfigError for others and for keys that the trainer does not read.
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
-                   const Catalogue& catalogue);
+                   const Catalogue& catalogue, const std::vector<std::string>& settings = {});
 
 // ConfigError unless `file` ends in `suffix` and can lie in its folder.
 void require_writable(const std::string& file, const std::string& suffix);

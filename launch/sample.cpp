@@ -6,6 +6,7 @@
 #include "framework/base/errors.h"
 #include "framework/base/log.h"
 #include "framework/comm/abort_job.h"
+#include "framework/data/grids.h"
 #include "framework/training/sampling.h"
 #include "launch/commands.h"
 #include "launch/mpi_session.h"
@@ -15,17 +16,44 @@
 namespace ornstein {
 namespace {
 
+void require_readable(const std::string& option, const std::string& file) {
+  if (::access(file.c_str(), R_OK) == 0) return;
+  throw ConfigError(
+      fmt::format("{} {}: cannot be read ({}) check the path", option, file, std::strerror(errno)));
+}
+
+// The grid that functions are asked for on, [n, 1] or [n, m, 2]; else undefined.
+at::Tensor samples_grid(const SampleOptions& options, const DataSpec& spec, const DataKind& kind) {
+  if (options.grid.empty() && options.coordinates.empty()) return {};
+  const std::string option = options.grid.empty() ? "--coordinates" : "--grid";
+  if (!kind.grid)
+    throw ConfigError(fmt::format("{}: {} have no grid (leave it out)", option, spec.kind));
+  if (options.grid.empty()) {
+    require_readable(option, options.coordinates);
+    return kind.grid(options.coordinates, spec);
+  }
+  const size_t axes = spec.shape.size() - 1;
+  if (options.grid.size() != axes)
+    throw ConfigError(fmt::format("--grid {}: the run's functions have {} (give {})",
+                                  fmt::join(options.grid, "x"), axes == 1 ? "one axis" : "two axes",
+                                  axes == 1 ? "N" : "NxM"));
+  std::vector<at::Tensor> points;
+  for (size_t axis = 0; axis < axes; ++axis)
+    points.push_back(regular_points(spec, axis, options.grid[axis]));
+  return coordinates_of(points).to(at::kFloat);
+}
+
+// `coordinates`: the samples' grid, if they have one.
 std::shared_ptr<const Dataset> open_given(const std::string& file, const StoredRun& run,
-                                          const DataKind& kind) {
+                                          const DataKind& kind, const at::Tensor& coordinates) {
   const Conditioning conditioning = run.trainer->conditioning();
   if (conditioning == Conditioning::nothing)
     throw ConfigError(
         fmt::format("--given {}: {} is conditioned on nothing (its samples would not change) leave "
                     "it out",
                     file, run.name));
-  if (::access(file.c_str(), R_OK) != 0)
-    throw ConfigError(
-        fmt::format("--given {}: cannot be read ({}) check the path", file, std::strerror(errno)));
+  require_readable("--given", file);
+  if (kind.given) return kind.given(file, run.spec, coordinates);
   const auto configuration = Configuration::from_text("{}", "--given");
   const auto given = kind.open({file}, configuration->root().section("dataset")).all;
   const DataSpec spec = given->spec();
@@ -54,27 +82,26 @@ std::shared_ptr<const Dataset> open_given(const std::string& file, const StoredR
 int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSession& session) {
   StoredRun run;
   DataKind kind;
-  std::shared_ptr<const Dataset> given;
+  SamplePlan plan{
+      .count = options.count, .seed = static_cast<uint64_t>(options.seed), .steps = options.steps};
   session.together([&] {
     if (!options.out.empty()) require_writable(options.out, ".h5");
     if (!options.image.empty()) require_writable(options.image, ".png");
-    run = open_run(options.run, options.ema, catalogue);
+    run = open_run(options.run, options.ema, catalogue, options.settings);
     kind = catalogue.datasets.make(run.spec.kind);
     if (!options.image.empty() && !kind.draw) {
       throw ConfigError(fmt::format("--image: {} have no picture (leave it out)", run.spec.kind));
     }
-    if (!options.given.empty()) given = open_given(options.given, run, kind);
+    plan.block = run.output.sample_block;
+    plan.bf16 = run.bf16;
+    plan.coordinates = samples_grid(options, run.spec, kind);
+    if (!plan.coordinates.defined()) plan.coordinates = run.trainer->coordinates();
+    if (!options.given.empty()) plan.given = open_given(options.given, run, kind, plan.coordinates);
   });
   if (options.collective_timeout >= 0) run.runtime.collective_timeout = options.collective_timeout;
   const WatchedGroup group(session, run.runtime, run.directory,
                            "start again, with a longer --collective-timeout if it was only slow");
   group.about("sampling", 0);
-  const SamplePlan plan{options.count,
-                        run.output.sample_block,
-                        static_cast<uint64_t>(options.seed),
-                        options.steps,
-                        run.bf16,
-                        given};
   Batch samples;
   try {
     samples = draw_samples(*run.trainer, plan, group, run.runtime.device);

@@ -206,11 +206,13 @@ class Run {
   void draw(EventFile* events) {
     watched_.about("sampling", state_.step - 1);
     const WithEma averaged(state_.groups, 0);
-    const Batch samples =
-        draw_samples(*plan_.trainer,
-                     {plan_.output.sample_count, plan_.output.sample_block, plan_.training.seed, 0,
-                      plan_.training.bf16, nullptr, [this] { return stop_here(); }},
-                     group_, plan_.runtime.device);
+    const Batch samples = draw_samples(*plan_.trainer,
+                                       {.count = plan_.output.sample_count,
+                                        .block = plan_.output.sample_block,
+                                        .seed = plan_.training.seed,
+                                        .bf16 = plan_.training.bf16,
+                                        .stop_here = [this] { return stop_here(); }},
+                                       group_, plan_.runtime.device);
     if (!first_) return;
     if (!plan_.data.kind.draw) {
       write_samples(plan_.data.kind, samples, plan_.data.spec,

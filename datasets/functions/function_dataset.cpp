@@ -3,6 +3,7 @@
 #include "datasets/functions/function_file.h"
 #include "framework/base/errors.h"
 #include "framework/base/hash.h"
+#include "framework/math/grid.h"
 
 namespace ornstein::functions {
 namespace {
@@ -103,7 +104,7 @@ class Fingerprint {
   std::string text_;
 };
 
-// What a spec says of grids, grown by this one.
+// What a spec says of grids, grown by this one; spec.period is known.
 void add_grid(DataSpec& spec, const std::vector<int64_t>& shape, const StoredGrid& grid) {
   const bool first = spec.shape.empty();
   if (first) spec.shape = shape;
@@ -119,6 +120,8 @@ void add_grid(DataSpec& spec, const std::vector<int64_t>& shape, const StoredGri
     spec.extent[2 * axis] = std::min(spec.extent[2 * axis], low);
     spec.extent[2 * axis + 1] = std::max(spec.extent[2 * axis + 1], high);
     spec.spacing[axis] = std::max(spec.spacing[axis], spacing);
+    const double period = spec.period.empty() ? 0 : spec.period[axis];
+    spec.regular = spec.regular && Axis{points.to(at::kDouble), period}.regular();
   }
 }
 
@@ -189,11 +192,11 @@ DataSource open_files(const std::vector<std::string>& files, int64_t held_in_mem
     opened.push_back(std::make_shared<const FunctionFile>(open_function_file(path)));
     const FunctionFile& file = *opened.back();
     check_alike(file, *opened.front());
+    spec.period = file.period;
     add_grid(spec, file.shape, file.grid);
     spec.rows += file.rows;
     bytes += 4 * file.rows * c10::multiply_integers(file.shape);
   }
-  spec.period = opened[0]->period;
   DataSource source;
   source.split = concatenated(opened, &FunctionFile::split);
   source.log_density = concatenated(opened, &FunctionFile::log_density);
@@ -224,9 +227,8 @@ DataSource open_files(const std::vector<std::string>& files, int64_t held_in_mem
 DataSource hold(const HeldFunctions& functions) {
   const at::Tensor& values = functions.values;
   const std::vector<int64_t> shape = values.sizes().slice(1).vec();
-  DataSpec spec{.kind = "functions", .rows = values.size(0)};
+  DataSpec spec{.kind = "functions", .rows = values.size(0), .period = functions.period};
   add_grid(spec, shape, {.coordinates = functions.coordinates});
-  spec.period = functions.period;
   Fingerprint fingerprint;
   fingerprint.add(functions.coordinates);
   for (const at::Tensor& block : values.split(block_rows(shape))) fingerprint.add(block);

@@ -27,6 +27,8 @@ std::vector<int64_t> shape_of_values(const Hdf5File& file) {
   return shape;
 }
 
+}  // namespace
+
 at::Tensor read_condition(const Hdf5File& file, int64_t rows) {
   if (!file.has("/condition")) return {};
   const auto shape = file.shape("/condition");
@@ -38,8 +40,6 @@ at::Tensor read_condition(const Hdf5File& file, int64_t rows) {
   require_finite(file.path(), "condition", condition, 0);
   return condition;
 }
-
-}  // namespace
 
 at::Tensor FunctionFile::read(int64_t first, int64_t count) const {
   return grid.turned(file.read_rows("/values", first, count).to(at::kFloat));

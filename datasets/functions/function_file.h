@@ -32,6 +32,9 @@ struct FunctionFile {
 // Checks all but the values, which nobody has read yet. DataError naming the file.
 FunctionFile open_function_file(const std::string& path);
 
+// [rows, K] float32, or undefined. DataError naming the file.
+at::Tensor read_condition(const Hdf5File& file, int64_t rows);
+
 // DataError naming the row when one of `x` [b, ...], rows first, first + 1, ... of the data set
 // `name`, has a number that is not finite.
 void require_finite(const std::string& path, const std::string& name, const at::Tensor& x,

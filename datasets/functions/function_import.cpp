@@ -9,6 +9,7 @@
 #include "datasets/functions/npy_file.h"
 #include "framework/base/errors.h"
 #include "framework/data/data_file.h"
+#include "framework/data/grids.h"
 
 namespace ornstein::functions {
 namespace {

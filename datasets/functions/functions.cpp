@@ -2,6 +2,7 @@
 #include "datasets/functions/function_dataset.h"
 #include "datasets/functions/function_import.h"
 #include "datasets/functions/function_samples.h"
+#include "datasets/functions/given_functions.h"
 #include "datasets/functions/twins.h"
 #include "framework/base/errors.h"
 #include "framework/data/dataset_factory.h"
@@ -29,6 +30,8 @@ void register_with(DatasetFactory& factory) {
         "synthetic:NAME";
     kind.import = import_functions;
     kind.write = write_functions;
+    kind.grid = read_grid;
+    kind.given = open_given;
     kind.draw = draw_functions;
     return kind;
   });

@@ -6,6 +6,7 @@
 #include "datasets/functions/stored_grid.h"
 #include "framework/base/errors.h"
 #include "framework/base/log.h"
+#include "framework/data/grids.h"
 
 namespace ornstein::functions {
 namespace {

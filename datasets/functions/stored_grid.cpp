@@ -88,8 +88,4 @@ StoredGrid checked_grid(const std::string& path, const at::Tensor& stored,
   return grid;
 }
 
-at::Tensor coordinates_of(const std::vector<at::Tensor>& axes) {
-  return at::stack(at::meshgrid(axes, "ij"), -1);
-}
-
 }  // namespace ornstein::functions

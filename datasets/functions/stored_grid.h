@@ -27,7 +27,4 @@ struct StoredGrid {
 StoredGrid checked_grid(const std::string& path, const at::Tensor& stored,
                         const std::vector<double>& period);
 
-// The product of one or two axes [n], [m]: coordinates [n, 1] or [n, m, 2].
-at::Tensor coordinates_of(const std::vector<at::Tensor>& axes);
-
 }  // namespace ornstein::functions

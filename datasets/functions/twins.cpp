@@ -3,10 +3,10 @@
 #include <numbers>
 
 #include "datasets/functions/function_dataset.h"
-#include "datasets/functions/stored_grid.h"
 #include "framework/base/errors.h"
 #include "framework/base/random.h"
 #include "framework/config/did_you_mean.h"
+#include "framework/data/grids.h"
 #include "framework/math/gaussian_field.h"
 
 namespace ornstein::functions {

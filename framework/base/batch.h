@@ -36,6 +36,7 @@ struct DataSpec {
   std::vector<double> extent;   // of all grids
   std::vector<double> period;   // 0: not periodic on that axis
   std::vector<double> spacing;  // the coarsest grid's mean
+  bool regular = true;          // all grids are, on all axes (Axis::regular)
 };
 
 struct NamedTensor {

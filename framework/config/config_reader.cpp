@@ -139,6 +139,11 @@ void Configuration::refuse_unknown_keys() const {
   collect_unread(*given_, *resolved_, path, name_);
 }
 
+void Configuration::refuse_unknown_keys(const std::vector<std::string>& settings) const {
+  std::vector<std::string> path;
+  collect_unread(*from_text("{}", "--set", settings)->given_, *resolved_, path, "--set");
+}
+
 std::string Configuration::given() const { return given_->dump(2) + "\n"; }
 
 std::string Configuration::resolved() const { return resolved_->dump(2) + "\n"; }

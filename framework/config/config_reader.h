@@ -86,8 +86,9 @@ class Configuration {
 
   ConfigReader root();
   void refuse_unknown_keys()
-      const;                  // ConfigError with "did you mean" for the first key nobody has read
-  std::string given() const;  // as read, settings laid over; JSON text like resolved()
+      const;  // ConfigError with "did you mean" for the first key nobody has read
+  void refuse_unknown_keys(const std::vector<std::string>& settings) const;  // the same for theirs
+  std::string given() const;     // as read, settings laid over; JSON text like resolved()
   std::string resolved() const;  // JSON text, indented, keys sorted, ends with a newline
 
  private:

@@ -39,7 +39,8 @@ std::string to_json(const DataSpec& spec) {
                         {"content_hash", spec.content_hash},
                         {"extent", spec.extent},
                         {"period", spec.period},
-                        {"spacing", spec.spacing}}
+                        {"spacing", spec.spacing},
+                        {"regular", spec.regular}}
       .dump();
 }
 
@@ -56,6 +57,7 @@ DataSpec data_spec_from_json(const std::string& text) {
   spec.extent = json.value("extent", spec.extent);  // checkpoints before there were functions
   spec.period = json.value("period", spec.period);
   spec.spacing = json.value("spacing", spec.spacing);
+  spec.regular = json.value("regular", spec.regular);
   return spec;
 }
 

@@ -35,6 +35,14 @@ struct DataKind {
   // Writes samples (rows of a Batch, in the data's own units) with the data files' schema into a
   // file of write_data_file.
   std::function<void(const Batch& samples, const DataSpec& spec, Hdf5File& file)> write;
+  // Of functions, else null: the grid of a file for samples of a run's `spec`, which may hold
+  // nothing else, [n, 1] or [n, m, 2].
+  std::function<at::Tensor(const std::string& file, const DataSpec& spec)> grid;
+  // Of functions, else null: rows that condition samples of a run's `spec` on the grid
+  // `coordinates`. Of other kinds they are those of open(), of the samples' shape.
+  std::function<std::shared_ptr<const Dataset>(const std::string& file, const DataSpec& spec,
+                                               const at::Tensor& coordinates)>
+      given;
   // Draws samples as a picture; null where there is none.
   std::function<void(const Batch& samples, const DataSpec& spec, const std::string& png)> draw;
 };

@@ -21,6 +21,17 @@ at::Tensor box(at::Tensor tensor, int64_t axis, const std::vector<int64_t>& leng
 
 }  // namespace
 
+at::Tensor regular_points(const DataSpec& spec, size_t axis, int64_t points) {
+  const double low = spec.extent[2 * axis], high = spec.extent[2 * axis + 1];
+  const double period = spec.period.empty() ? 0 : spec.period[axis];
+  if (period == 0) return at::linspace(low, high, points, at::kDouble);
+  return low + at::arange(points, at::kDouble) * (period / static_cast<double>(points));
+}
+
+at::Tensor coordinates_of(const std::vector<at::Tensor>& axes) {
+  return at::stack(at::meshgrid(axes, "ij"), -1);
+}
+
 std::vector<Batch> split_by_grid(const Batch& batch, std::vector<at::Tensor>* rows) {
   TORCH_CHECK(batch.coordinates.defined(), "a batch of functions needs coordinates");
   const int64_t axes = batch.x.dim() - 2;

@@ -1,4 +1,5 @@
-// Functions on unequal grids: a batch of padded rows becomes batches that share their coordinates.
+// The grids of functions: regular ones on a data set's domain, and rows on unequal ones, where a
+// batch of padded rows becomes batches that share their coordinates.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,6 +9,13 @@
 #include "framework/base/batch.h"
 
 namespace ornstein {
+
+// `points` of an axis of the domain, [points] float64, at equal distances: from the first to the
+// last coordinate of all grids, both among them; on a periodic axis x_0 + j period/points.
+at::Tensor regular_points(const DataSpec& spec, size_t axis, int64_t points);
+
+// The product of one or two axes [n], [m]: coordinates [n, 1] or [n, m, 2], of their type.
+at::Tensor coordinates_of(const std::vector<at::Tensor>& axes);
 
 // The parts of `batch` whose rows lie on one grid, in order of first appearance:
 //   in   x [b, C, n(, m)], zeros beyond a row's own grid, coordinates [b, n, 1] or [b, n, m, 2],

@@ -41,9 +41,10 @@ struct Transition {
   at::Tensor kept, noise;  // of the level's shape; noise undefined: none
 };
 
-template <class TransitionBetween>
-at::Tensor run(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas,
-               at::Generator* generator, const TransitionBetween& between) {
+// `draw` returns z, of the state's shape and type.
+template <class Draw, class TransitionBetween>
+at::Tensor run(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas, const Draw& draw,
+               const TransitionBetween& between) {
   const at::NoGradGuard no_gradients;
   const auto grid = levels(sigmas, y);
   for (size_t i = 0; i + 1 < grid.size(); ++i) {
@@ -51,19 +52,24 @@ at::Tensor run(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas,
     if (grid[i + 1].zero) return x0;
     const Transition step = between(grid[i].sigma, grid[i + 1].sigma);
     y = x0 + over_rows(step.kept, y) * (y - x0);
-    if (step.noise.defined())
-      y = y + over_rows(step.noise, y) * at::randn(y.sizes(), *generator, y.options());
+    if (step.noise.defined()) y = y + over_rows(step.noise, y) * draw(y);
   }
   return y;
 }
 
 }  // namespace
 
+at::Tensor white_noise(const at::Tensor& like, at::Generator& generator) {
+  return at::randn(like.sizes(), generator, like.options());
+}
+
 at::Tensor sample_ancestral(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas,
-                            ReverseVariance variance, at::Generator& generator) {
+                            ReverseVariance variance, at::Generator& generator,
+                            const NoiseSource& noise) {
+  const auto draw = [&](const at::Tensor& like) { return noise(like, generator); };
   // DDPM's posterior mean and variance, divided by alpha_s and written in sigma = sqrt(1/alpha_bar
   // - 1): beta_t = (sigma^2 - s^2)/(1 + sigma^2), and alpha_s^2 = 1/(1 + s^2).
-  return run(denoiser, std::move(y), sigmas, &generator,
+  return run(denoiser, std::move(y), sigmas, draw,
              [variance](const at::Tensor& sigma, const at::Tensor& s) {
                const at::Tensor from = sigma.square(), to = s.square(), kept = to / from;
                const bool large = variance == ReverseVariance::large;
@@ -73,9 +79,10 @@ at::Tensor sample_ancestral(const Denoiser& denoiser, at::Tensor y, const at::Te
 }
 
 at::Tensor sample_ddim(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas, double eta,
-                       at::Generator& generator) {
+                       at::Generator& generator, const NoiseSource& noise) {
   TORCH_CHECK(0 <= eta && eta <= 1, "sample_ddim wants eta in [0, 1], not ", eta);
-  return run(denoiser, std::move(y), sigmas, &generator,
+  const auto draw = [&](const at::Tensor& like) { return noise(like, generator); };
+  return run(denoiser, std::move(y), sigmas, draw,
              [eta](const at::Tensor& sigma, const at::Tensor& s) {
                if (eta == 0) return Transition{s / sigma, {}};
                const at::Tensor noise = eta * s * (1 - (s / sigma).square()).sqrt();
@@ -84,7 +91,8 @@ at::Tensor sample_ddim(const Denoiser& denoiser, at::Tensor y, const at::Tensor&
 }
 
 at::Tensor sample_euler(const Denoiser& denoiser, at::Tensor y, const at::Tensor& sigmas) {
-  return run(denoiser, std::move(y), sigmas, nullptr,
+  const auto none = [](const at::Tensor& like) { return at::zeros_like(like); };
+  return run(denoiser, std::move(y), sigmas, none,
              [](const at::Tensor& sigma, const at::Tensor& s) {
                return Transition{s / sigma, {}};
              });

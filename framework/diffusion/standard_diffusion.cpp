@@ -3,7 +3,6 @@
 #include "framework/diffusion/gaussian_path.h"
 #include "framework/diffusion/losses.h"
 #include "framework/diffusion/noise_levels.h"
-#include "framework/diffusion/samplers.h"
 
 namespace ornstein {
 
@@ -34,34 +33,36 @@ at::Tensor StandardDiffusion::log_likelihood(const DiffusionNetwork& network, co
                             likelihood.sigma_max * likelihood.sigma_max + 1, signs);
 }
 
-Sampler read_sampler(const ConfigReader& trainer, const std::string& default_name) {
-  const std::string name =
-      trainer.choice("sampler", default_name, {"heun", "euler", "ddim", "ancestral"});
-  const auto variance = trainer.choice("variance", "large", {"large", "small"}) == "large"
-                            ? ReverseVariance::large
-                            : ReverseVariance::small;
+at::Tensor Sampler::run(const Denoiser& denoiser, const at::Tensor& y, const at::Tensor& sigmas,
+                        at::Generator& generator, const NoiseSource& noise) const {
+  if (name == "heun") return sample_heun(denoiser, y, sigmas);
+  if (name == "euler") return sample_euler(denoiser, y, sigmas);
+  if (name == "ddim") return sample_ddim(denoiser, y, sigmas, 0, generator);
+  return sample_ancestral(denoiser, y, sigmas, variance, generator, noise);
+}
+
+Sampler read_sampler(const ConfigReader& trainer, const std::string& default_name,
+                     const std::string& default_variance) {
   Sampler sampler;
+  sampler.name = trainer.choice("sampler", default_name, {"heun", "euler", "ddim", "ancestral"});
+  sampler.variance = trainer.choice("variance", default_variance, {"large", "small"}) == "large"
+                         ? ReverseVariance::large
+                         : ReverseVariance::small;
   sampler.steps = trainer.integer("steps", 18, 1);
-  sampler.name = name;
-  sampler.run = [=](const Denoiser& denoiser, const at::Tensor& y, const at::Tensor& sigmas,
-                    at::Generator& generator) {
-    if (name == "heun") return sample_heun(denoiser, y, sigmas);
-    if (name == "euler") return sample_euler(denoiser, y, sigmas);
-    if (name == "ddim") return sample_ddim(denoiser, y, sigmas, 0, generator);
-    return sample_ancestral(denoiser, y, sigmas, variance, generator);
-  };
   return sampler;
 }
 
 StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
                                           const std::vector<std::string>& paths,
-                                          const std::string& default_times) {
+                                          const std::string& default_times,
+                                          const DiffusionDefaults& defaults) {
   StandardDiffusion diffusion;
   const std::string path_name = trainer.choice("path", paths.front(), paths);
   const bool edm = path_name == "edm", preserving = !edm && path_name != "ve";
-  diffusion.prediction =
-      prediction_from(trainer.choice("prediction", edm ? "edm" : "noise", prediction_names()));
-  diffusion.sampler = read_sampler(trainer, preserving ? "ancestral" : "heun");
+  const std::string own = edm ? "edm" : "noise";
+  diffusion.prediction = prediction_from(trainer.choice(
+      "prediction", defaults.prediction.empty() ? own : defaults.prediction, prediction_names()));
+  diffusion.sampler = read_sampler(trainer, preserving ? "ancestral" : "heun", defaults.variance);
   const std::string& sampler = diffusion.sampler.name;
   const bool uniform =
       path_name == "log_snr" || (preserving && (sampler == "ancestral" || sampler == "ddim"));

@@ -29,22 +29,26 @@
 #include "framework/config/config_reader.h"
 #include "framework/diffusion/denoiser.h"
 #include "framework/diffusion/likelihood.h"
+#include "framework/diffusion/samplers.h"
 
 namespace ornstein {
 
 struct Sampler {
   std::string name;
-  std::function<at::Tensor(const Denoiser&, const at::Tensor& y, const at::Tensor& sigmas,
-                           at::Generator&)>
-      run;            // samplers.h
-  int64_t steps = 0;  // the default number
+  ReverseVariance variance = ReverseVariance::large;  // ancestral's
+  int64_t steps = 0;                                  // the default number
+
+  // samplers.h
+  at::Tensor run(const Denoiser& denoiser, const at::Tensor& y, const at::Tensor& sigmas,
+                 at::Generator& generator, const NoiseSource& noise = white_noise) const;
 
   // Of n steps.
   int64_t evaluations(int64_t n) const { return name == "heun" ? 2 * n - 1 : n; }
 };
 
 // Reads `sampler`, `variance` and `steps`.
-Sampler read_sampler(const ConfigReader& trainer, const std::string& default_name);
+Sampler read_sampler(const ConfigReader& trainer, const std::string& default_name,
+                     const std::string& default_variance = "large");
 
 struct StandardDiffusion {
   Prediction prediction = Prediction::edm;
@@ -68,9 +72,16 @@ struct StandardDiffusion {
                             at::Generator* generator) const;
 };
 
+// Defaults that a trainer may choose otherwise than the table above.
+struct DiffusionDefaults {
+  std::string prediction = {};  // empty: the table's
+  std::string variance = "large";
+};
+
 // `paths`: those the trainer allows, the default first.
 StandardDiffusion read_standard_diffusion(const ConfigReader& trainer,
                                           const std::vector<std::string>& paths,
-                                          const std::string& default_times = "uniform");
+                                          const std::string& default_times = "uniform",
+                                          const DiffusionDefaults& defaults = {});
 
 }  // namespace ornstein

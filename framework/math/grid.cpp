@@ -40,6 +40,13 @@ std::optional<double> Axis::spacing() const {
   return std::abs(mean);
 }
 
+bool Axis::regular() const {
+  const auto step = spacing();
+  if (!step || period == 0) return step.has_value();
+  const double off = *step * static_cast<double>(points.size(0)) - period;
+  return std::abs(off) <= 1e-2 * *step + rounding(points);
+}
+
 std::optional<Grid> Grid::of(const at::Tensor& coordinates, const std::vector<double>& period) {
   const int64_t dimensions = coordinates.dim() - 1;
   TORCH_CHECK((dimensions == 1 || dimensions == 2) && coordinates.size(-1) == dimensions,

@@ -23,6 +23,9 @@ struct Axis {
 
   // The distance of neighbours if it is one and the same as far as float32 coordinates tell.
   std::optional<double> spacing() const;
+
+  // The points have one spacing, and on a periodic axis go round once.
+  bool regular() const;
 };
 
 struct Grid {

@@ -97,6 +97,10 @@ Network make_fourier_operator(const ConfigReader& section, const NetworkShape& s
     section.fail("name", fmt::format("is fourier_operator, which works on functions (rows are [{}] "
                                      "without coordinates) choose mlp, unet or resnet",
                                      fmt::join(shape.input, ", ")));
+  if (!shape.regular)
+    section.fail("name",
+                 "is fourier_operator, which needs points at equal distances, on a periodic axis "
+                 "round it once (the data have others) choose point_attention");
   FourierOptions options;
   options.width = section.integer("width", 64, 1);
   options.layers = section.integer("layers", 4, 1);

@@ -26,6 +26,7 @@ struct NetworkShape {
   int64_t dimensions = 0;  // of the domain: 1 or 2; 0: rows are no functions
   int64_t condition = 0;   // K > 0: `given.condition` is used, by networks for functions
   std::vector<double> extent, period, spacing;
+  bool regular = true;
 };
 
 struct Network {

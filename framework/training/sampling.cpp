@@ -21,7 +21,8 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
   const int64_t blocks = (plan.count + plan.block - 1) / plan.block;
   const int64_t first = blocks * rank(group) / world_size(group);
   const int64_t end = blocks * (rank(group) + 1) / world_size(group);
-  std::vector<at::Tensor> x, labels;
+  const at::Tensor grid = plan.coordinates.defined() ? plan.coordinates : trainer.coordinates();
+  std::vector<at::Tensor> x, labels, condition;
   const int64_t rounds = (blocks + world_size(group) - 1) / world_size(group);
   for (int64_t round = 0; round < rounds; ++round) {
     if (plan.stop_here && any(group, plan.stop_here())) throw StopRequested();
@@ -36,10 +37,12 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
       const at::Tensor rows = at::arange(request.first, request.first + request.rows, at::kLong);
       request.given = plan.given->rows(rows.remainder(plan.given->spec().rows)).to(device);
     }
+    if (grid.defined()) request.given.coordinates = grid.to(device);
     const Autocast autocast(plan.bf16, device);
     const Batch drawn = trainer.sample(request, generator).to(at::kCPU);
     x.push_back(drawn.x);
     if (drawn.labels.defined()) labels.push_back(drawn.labels);
+    if (drawn.condition.defined()) condition.push_back(drawn.condition);
   }
   auto gather = [&](const std::vector<at::Tensor>& parts) {
     auto form = agree_on_form(group, parts.empty() ? at::Tensor() : parts.front());
@@ -51,6 +54,8 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
   Batch samples;
   samples.x = gather(x);
   samples.labels = gather(labels);
+  samples.condition = gather(condition);
+  if (grid.defined()) samples.coordinates = grid.to(at::kCPU);
   return samples;
 }
 

@@ -14,14 +14,16 @@ struct SamplePlan {
   int64_t count = 0;
   int64_t block = 32;  // rows of one call of Trainer::sample; the last block is drawn whole and cut
   uint64_t seed = 0;
-  int64_t steps = 0;                     // of the sampler; 0: the method's own
-  bool bf16 = false;                     // autocast, as in training
-  std::shared_ptr<const Dataset> given;  // sample i is conditioned on row i mod its rows; or null
-  std::function<bool()> stop_here;       // asked before each round of blocks; or null
+  int64_t steps = 0;            // of the sampler; 0: the method's own
+  bool bf16 = false;            // autocast, as in training
+  at::Tensor coordinates = {};  // of functions: their grid; undefined: the trainer's own
+  std::shared_ptr<const Dataset> given = {};  // row i mod its rows is sample i's; or null
+  std::function<bool()> stop_here = {};       // asked before each round of blocks; or null
 };
 
-// The samples 0..count-1 on every rank, on the CPU. All ranks call it together. StopRequested on
-// all of them once `stop_here` was true on one.
+// The samples 0..count-1 on every rank, on the CPU: x, and what they have of labels, condition and
+// (shared) coordinates. All ranks call it together. StopRequested on all of them once `stop_here`
+// was true on one.
 Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup& group,
                    const at::Device& device);
 

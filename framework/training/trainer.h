@@ -68,7 +68,7 @@ struct SampleRequest {
   int64_t first = 0;  // row number of the block's first sample
   int64_t rows = 0;
   int64_t steps = 0;  // sampler steps; 0: the method's own
-  Batch given;        // condition, labels, coordinates, x with mask when partly observed
+  Batch given;        // condition, labels, x with mask when partly observed, coordinates
 };
 
 // [rows] int64: the labels given, or the classes in turn where nothing is given. ConfigError where
@@ -108,6 +108,9 @@ class Trainer {
   // One shard; changes nothing but memos (recomputable from parameters, state, seed, step and
   // shard).
   virtual Loss loss(const Batch& batch, const Step& step) = 0;
+
+  // Of functions: the grid that samples are drawn on where nobody names one, [n, 1] or [n, m, 2].
+  virtual at::Tensor coordinates() const { return {}; }
 
   // One block of fixed size, in the data's own units: sample i depends on (seed, i) alone.
   virtual Batch sample(const SampleRequest& request, at::Generator& generator) = 0;

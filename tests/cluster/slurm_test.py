@@ -14,6 +14,7 @@ from cluster import (PLAIN, SMALL, SOURCE, STEPS, ClusterCase, Slurm, arguments,
 
 TEMPLATES = SOURCE / "launch/slurm"
 LONGER = 360  # steps, where Slurm takes seconds to act
+LONGEST = 1200  # where it looks every half minute
 
 
 class SlurmCase(ClusterCase):
@@ -121,7 +122,7 @@ class Srun(SlurmCase):
 
     @long_form
     def test_the_time_limit(self):
-        self.assertIn("stopped on request", self.train_and("train.sbatch", self.near_limit, "limit", LONGER))
+        self.assertIn("stopped on request", self.train_and("train.sbatch", self.near_limit, "limit", LONGEST))
 
     @long_form
     def test_a_preempting_job(self):
@@ -152,7 +153,7 @@ class Mpirun(SlurmCase):
 
     @long_form
     def test_the_time_limit(self):
-        self.assertIn("stopped on request", self.train_and("train-mpirun.sbatch", self.near_limit, "limit", LONGER))
+        self.assertIn("stopped on request", self.train_and("train-mpirun.sbatch", self.near_limit, "limit", LONGEST))
 
     # Slurm's TERM reaches mpirun and its daemons: mostly nothing can be saved, and the last checkpoint is what counts.
     @long_form

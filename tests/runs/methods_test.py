@@ -27,7 +27,8 @@ def configurations():
 
 class MethodsCase(Case):
     def few(self, path, config, out, ranks=1, flags=(), **values):
-        data = "images.h5" if config["dataset"]["kind"] == "images" else config["dataset"]["path"]
+        kind = config["dataset"]["kind"]
+        data = f"{kind}.h5" if kind in ("images", "functions") else config["dataset"]["path"]
         return self.succeed("train", path, "--out", out, *flags, *settings({"dataset.path": data, **FEW, **values}),
                             ranks=ranks, folder=self.folder)
 
@@ -48,13 +49,13 @@ class EveryMethod(MethodsCase):
                 for ranks in (1, 4):
                     self.assert_close(last_checkpoint(self.folder / f"{name}_{ranks}"), whole, rate, STEPS)
 
-                drawn = []
+                drawn, kind = [], config["dataset"]["kind"]
                 for ranks in (1, 2, 4):
                     out = f"{name}_{ranks}.h5"
                     self.succeed("sample", f"{name}_2", "--count", 6, "--steps", 4, "--out", out, ranks=ranks,
                                  folder=self.folder)
                     with h5py.File(self.folder / out, "r") as file:
-                        drawn.append(file[config["dataset"]["kind"]][()])
+                        drawn.append(file[{"functions": "values"}.get(kind, kind)][()])
                 self.assertTrue(np.array_equal(drawn[0], drawn[1]) and np.array_equal(drawn[0], drawn[2]))
                 self.assertTrue(np.isfinite(drawn[0]).all())
 

@@ -99,7 +99,7 @@ def settings(values):
 
 
 class Case(unittest.TestCase):
-    """A scratch folder with a small points and a small images file."""
+    """A scratch folder with a small images and a small functions file."""
 
     @classmethod
     def setUpClass(cls):
@@ -112,6 +112,11 @@ class Case(unittest.TestCase):
             file["images"] = noise.integers(0, 256, (96, 1, 28, 28), dtype=np.uint8)
             file["labels"] = noise.integers(0, 10, 96)
             file["split"] = (np.arange(96) % 3 == 0).astype(np.uint8) * 2
+        with h5py.File(cls.folder / "functions.h5", "w") as file:
+            file.attrs["kind"] = "functions"
+            file.attrs["format_version"] = 1
+            file["values"] = noise.normal(size=(40, 1, 64)).astype(np.float32).cumsum(2)
+            file["coordinates"] = np.linspace(0, 1, 64)[:, None]
 
     def succeed(self, *arguments, **options):
         code, out, error = run(*arguments, **options)

@@ -13,6 +13,7 @@
 #include "framework/training/training_loop.h"
 #include "launch/commands.h"
 #include "tests/support/memory_dataset.h"
+#include "tests/support/memory_functions.h"
 #include "tests/support/serial_rows.h"
 
 namespace ornstein {
@@ -51,6 +52,8 @@ std::shared_ptr<const Dataset> data_of(const std::string& kind) {
     const at::Tensor x = at::randint(0, 256, {24, 1, 28, 28}, generator).to(at::kFloat) / 127.5 - 1;
     return std::make_shared<MemoryDataset>(kind, x, at::arange(24) % 10, 10);
   }
+  if (kind == "functions")
+    return std::make_shared<MemoryFunctions>(at::randn({24, 1, 64}, generator), unit_interval(64));
   return std::make_shared<MemoryDataset>(kind, at::randn({24, 2}, generator));
 }
 

@@ -69,6 +69,12 @@ class Study:
             self.ornstein("data", "import", "images", *source[:1], path, *source[1:], ranks=1)
         return path
 
+    def require(self, *files):
+        """Ends unless data/FILE is there, for those that tools/import-data makes."""
+        for file in files:
+            if not (ROOT / "data" / file).exists():
+                sys.exit(f"data/{file} is not there: run tools/import-data")
+
     def remembered(self, name, function):
         """function(), kept in NAME.json."""
         path = self.out / f"{name}.json"
@@ -181,6 +187,10 @@ class Run:
         with h5py.File(file, "r") as opened:
             return opened["images"][()], float(file.with_suffix(".seconds").read_text())
 
+    def functions(self, count, name, *arguments):
+        """Functions [count, C, n(, m)] of `ornstein sample ... arguments`, kept under NAME."""
+        return functions_of(self.made(f"{name}.h5", "sample", "--count", count, *arguments))[0]
+
     def evaluate(self, data=None):
         """{figure: value}, and {figure + " error": its standard error}; of the file `data`, or the run's own."""
         figures = json.loads(self.made("figures.json", "evaluate", *(["--data", data] if data else [])).read_text())["figures"]
@@ -194,6 +204,12 @@ class Run:
         lines = self.metrics()
         images = np.diff([0] + [line["samples"] for line in lines])
         return sum(n / line["samples_per_second"] for n, line in zip(images, lines))
+
+
+def functions_of(file):
+    """(values [N, C, n(, m)], coordinates)"""
+    with h5py.File(file, "r") as opened:
+        return opened["values"][()].astype(float), opened["coordinates"][()]
 
 
 def changed(configuration, values):

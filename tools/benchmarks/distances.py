@@ -55,6 +55,28 @@ def energy(x, y):
     return 2 * lengths(x, y).mean() - within(x) - within(y)
 
 
+def energy_test(x, y, permutations=9999):
+    """(energy distance, p-value) of rows in the mean-square norm, as framework/evaluation/energy_distance.h does it."""
+    rows = np.concatenate([x, y]).reshape(len(x) + len(y), -1)
+    rows = rows / np.sqrt(rows.shape[1])
+    square = np.sum(rows**2, 1)
+    pooled = np.sqrt((square[:, None] + square - 2 * rows @ rows.T).clip(0))
+    np.fill_diagonal(pooled, 0)
+    n, m = len(x), len(y)
+
+    def between(first):
+        within_x = np.sum(first * (pooled @ first), 0)
+        across = pooled.sum(1) @ first - within_x
+        within_y = pooled.sum() - 2 * across - within_x
+        return 2 * across / (n * m) - within_x / (n * (n - 1)) - within_y / (m * (m - 1))
+
+    given = between(np.repeat([1.0, 0.0], [n, m])[:, None])[0]
+    random = np.random.default_rng(0)
+    parts = [between((random.random((n + m, 500)).argsort(0) < n).astype(float)) for _ in range(-(-permutations // 500))]
+    divided = np.concatenate(parts)[:permutations]
+    return given, (1 + np.sum(divided >= given - 1e-12 * pooled.mean())) / (1 + permutations)
+
+
 def sliced_wasserstein(x, y, directions):
     """Root mean square over directions [d, k] of the 2-Wasserstein distances of the projections."""
     return np.sqrt(np.mean((np.sort(x @ directions, 0) - np.sort(y @ directions, 0)) ** 2))
