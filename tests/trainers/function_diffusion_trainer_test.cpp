@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
     EveryWay, GivenValues,
     testing::Values(R"({"steps": 6})", R"({"steps": 6, "conditioning": "guided"})",
                     R"({"steps": 6, "path": "edm", "conditioning": "guided"})",
-                    R"({"steps": 3, "process": "flow_matching"})",
+                    R"({"steps": 3, "process": "flow_matching", "loss": "spectral"})",
                     R"({"steps": 3, "process": "flow_matching", "conditioning": "guided"})"));
 
 TEST_P(GivenValues, AreMetAndTheRestVaries) {

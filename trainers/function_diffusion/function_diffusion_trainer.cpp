@@ -38,8 +38,10 @@ FunctionDiffusionTrainer::FunctionDiffusionTrainer(const ConfigReader& root, con
   const bool flow =
       trainer.choice("process", "diffusion", {"diffusion", "flow_matching"}) == "flow_matching";
   if (flow) {
-    if (settings_.norm != Norm::l2)
-      trainer.fail("loss", "of flow_matching is l2 (its velocities hold the noise) choose that");
+    if (settings_.norm != Norm::l2 && settings_.norm != Norm::spectral)
+      trainer.fail("loss",
+                   "of flow_matching is l2 or spectral (velocities hold noise, which has no other "
+                   "norm) choose one");
     flow_ = read_flow_matching(trainer);
   } else {
     const bool smooth = settings_.norm == Norm::cameron_martin || settings_.norm == Norm::sobolev;
