@@ -41,19 +41,33 @@ HeldOut held_out_rows(const OpenedData& data, const std::string& given) {
   return held_out;
 }
 
+// Functions may lie on any grid.
+bool same_rows(const DataSpec& a, const DataSpec& b) {
+  if (a.extent.empty() || b.extent.empty()) return a.shape == b.shape;
+  return a.shape.size() == b.shape.size() && a.shape[0] == b.shape[0];
+}
+
+std::string form_of(const DataSpec& spec) {
+  std::string form = fmt::format("{} {}", spec.kind, fmt::join(spec.shape, "x"));
+  if (spec.classes > 0) form += fmt::format(" of {} classes", spec.classes);
+  if (spec.condition > 0) form += fmt::format(" with {} numbers of condition", spec.condition);
+  if (!spec.period.empty()) form += fmt::format(" of period {}", fmt::join(spec.period, ", "));
+  return form;
+}
+
 void require_fitting_data(const DataSpec& data, const StoredRun& run) {
   if (run.trainer->conditioning() == Conditioning::labels && data.classes == 0)
     throw DataError(fmt::format(
         "the data have no labels ({} is conditioned on classes) give data with labels", run.name));
-  if (data.kind == run.spec.kind && data.space == run.spec.space && data.shape == run.spec.shape &&
-      (run.spec.classes == 0 || data.classes <= run.spec.classes)) {
-    return;
-  }
-  throw DataError(
-      fmt::format("the data's rows are {} {} of {} classes ({} was trained on {} {} of {}) give "
-                  "data of the same form",
-                  data.kind, fmt::join(data.shape, "x"), data.classes, run.name, run.spec.kind,
-                  fmt::join(run.spec.shape, "x"), run.spec.classes));
+  const bool fits = data.kind == run.spec.kind && data.space == run.spec.space &&
+                    data.condition == run.spec.condition && data.period == run.spec.period &&
+                    same_rows(data, run.spec) &&
+                    (run.spec.classes == 0 || data.classes <= run.spec.classes);
+  if (!fits)
+    throw DataError(
+        fmt::format("the data's rows are {} ({} was trained on {}) give data of the "
+                    "same form",
+                    form_of(data), run.name, form_of(run.spec)));
 }
 
 std::vector<Figure> figures_of(const StoredRun& run, const OpenedData& data,

@@ -142,9 +142,9 @@ Command parse_sample(const Arguments& arguments) {
       "axis x_0 + j L/N (default: the finest training grid)")(
       "coordinates", po::value(&o.coordinates), "of functions: data file whose grid they get")(
       "set", po::value(&o.settings)->composing(),
-      "trainer.key=value: sample otherwise than the run was told to, with the weights it has; may "
-      "be "
-      "repeated")("seed", po::value(&o.seed)->default_value(0), "")(
+      "trainer.KEY=value, KEY one of sampler, variance, steps, conditioning, guidance_iterations: "
+      "otherwise than the run was told to; may be repeated")(
+      "seed", po::value(&o.seed)->default_value(0), "")(
       "steps", po::value(&o.steps)->default_value(0), "of the sampler; 0: the method's own")(
       "collective-timeout", po::value(&o.collective_timeout)->default_value(-1, "the run's"),
       "seconds a rank waits for the others before it looks for the reason; 0: for ever")(

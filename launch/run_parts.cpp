@@ -19,6 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// How a trained model is sampled, in methods that have such a key.
+const std::vector<std::string> kSamplingKeys = {"trainer.sampler", "trainer.variance",
+                                                "trainer.steps", "trainer.conditioning",
+                                                "trainer.guidance_iterations"};
+
 std::vector<std::string> matches(const std::string& pattern) {
   glob_t found = {};
   std::vector<std::string> files;
@@ -100,10 +105,14 @@ std::string checkpoint_file_of(const std::string& run_or_checkpoint) {
 
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
                    const Catalogue& catalogue, const std::vector<std::string>& settings) {
-  for (const std::string& setting : settings)
-    if (!setting.starts_with("trainer."))
-      throw ConfigError(
-          fmt::format("--set {} (of a run that is trained only trainer.KEY may change)", setting));
+  for (const std::string& setting : settings) {
+    const std::string key = setting.substr(0, setting.find('='));
+    if (std::find(kSamplingKeys.begin(), kSamplingKeys.end(), key) == kSamplingKeys.end())
+      throw ConfigError(fmt::format(
+          "--set {} (the weights were trained for what stands in the run's configuration) only {} "
+          "may change",
+          setting, fmt::join(kSamplingKeys, ", ")));
+  }
   StoredRun run;
   const std::string file = checkpoint_file_of(run_or_checkpoint);
   const Checkpoint checkpoint = read_checkpoint(file);

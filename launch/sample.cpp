@@ -97,6 +97,7 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
     plan.coordinates = samples_grid(options, run.spec, kind);
     if (!plan.coordinates.defined()) plan.coordinates = run.trainer->coordinates();
     if (!options.given.empty()) plan.given = open_given(options.given, run, kind, plan.coordinates);
+    if (plan.coordinates.defined()) try_sample(*run.trainer, plan, run.runtime.device);
   });
   if (options.collective_timeout >= 0) run.runtime.collective_timeout = options.collective_timeout;
   const WatchedGroup group(session, run.runtime, run.directory,

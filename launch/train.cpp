@@ -293,7 +293,7 @@ int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSess
     log_info(stop.what());
     return kStopped;
   } catch (const std::exception& error) {
-    abort_job(error);  // others may be waiting in a collective
+    abort_job(error, exit_code_of(error));  // others may be waiting in a collective
   }
 }
 

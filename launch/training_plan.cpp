@@ -40,6 +40,8 @@ TrainingPlan make_plan(std::unique_ptr<Configuration> configuration, const Train
   plan.checkpoint = read_checkpoint_settings(root.section("checkpoint"));
   plan.data = open_data(root.section("dataset"), fs::path(options.config).parent_path(),
                         catalogue.datasets);
+  if (!plan.data.splits.train)
+    throw DataError("dataset.path: no training rows (`split` is 0 nowhere) give some");
   const auto seed = static_cast<uint64_t>(root.section("training").integer("seed", 0, 0));
   try {
     plan.trainer = make_trainer(root, plan.data.spec, seed, catalogue.trainers);

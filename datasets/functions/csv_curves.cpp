@@ -68,12 +68,15 @@ std::vector<Field> fields_of(std::string_view line) {
 // The lines that hold something.
 class Lines {
  public:
-  explicit Lines(const std::string& path) : file_(path) {
+  explicit Lines(const std::string& path) : path_(path), file_(path) {
     if (!file_)
       throw DataError(fmt::format("{}: cannot be opened ({})", path, std::strerror(errno)));
   }
   std::optional<Line> next() {
     for (std::string text; std::getline(file_, text);) {
+      if (text.find('\0') != text.npos)
+        throw DataError(fmt::format("{}: line {} holds a zero byte (no text file) give a table",
+                                    path_, number_ + 1));
       std::string_view rest = text;
       if (++number_ == 1 && rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
       if (rest.ends_with('\r')) rest.remove_suffix(1);
@@ -84,6 +87,7 @@ class Lines {
   }
 
  private:
+  std::string path_;
   std::ifstream file_;
   int64_t number_ = 0;
 };

@@ -21,12 +21,12 @@ class GivenFunctions final : public Dataset {
   Batch all_;
 };
 
-StoredGrid grid_of(const Hdf5File& file, const DataSpec& spec) {
+StoredGrid grid_of(const Hdf5File& file, const DataSpec& spec, int64_t least) {
   if (!file.has("/coordinates"))
     throw DataError(
         fmt::format("{}: no data set 'coordinates' (the points [n, 1] or [n, m, 2])", file.path()));
   const at::Tensor stored = file.read("/coordinates");
-  const StoredGrid grid = checked_grid(file.path(), stored, spec.period);
+  const StoredGrid grid = checked_grid(file.path(), stored, spec.period, least);
   const int64_t axes = std::ssize(spec.shape) - 1;
   if (grid.coordinates.size(-1) != axes)
     throw ConfigError(fmt::format("{}: coordinates of {} axes (the run's functions have {})",
@@ -62,6 +62,8 @@ at::Tensor known_points(const std::string& path, const at::Tensor& values) {
         "{}: row {} is known (not NaN) at other points than the first channel of row 0 (those of a "
         "file must be the same in all) make a file for each set of points",
         path, other[0].item<int64_t>()));
+  if (!first.any().item<bool>())
+    throw DataError(fmt::format("{}: no value is known (all are NaN)", path));
   return first;
 }
 
@@ -106,7 +108,21 @@ at::Tensor read_values(const Hdf5File& file, const StoredGrid& grid, int64_t cha
 }  // namespace
 
 at::Tensor read_grid(const std::string& file, const DataSpec& spec) {
-  return grid_of(open_data_file(file, "functions"), spec).coordinates;
+  const StoredGrid grid = grid_of(open_data_file(file, "functions"), spec, 2);
+  for (int64_t axis = 0; axis + 1 < std::ssize(spec.shape); ++axis) {
+    const at::Tensor points = grid.axis(axis);
+    const double first = points[0].item<float>(), last = points[-1].item<float>();
+    const double begin = spec.extent[2 * axis], end = spec.extent[2 * axis + 1];
+    const double slack = spec.spacing[axis] * 1.001;
+    const bool round = !spec.period.empty() && spec.period[axis] > 0;
+    if (!round && (std::abs(first - begin) > slack || std::abs(last - end) > slack))
+      throw ConfigError(fmt::format(
+          "{}: axis {} reaches from {:.6g} to {:.6g} (the run's functions from {:.6g} to {:.6g}, "
+          "and a model integrates over all of it) give points over the whole axis, and take what "
+          "you need of the samples",
+          file, axis, first, last, begin, end));
+  }
+  return grid.coordinates;
 }
 
 std::shared_ptr<const Dataset> open_given(const std::string& path, const DataSpec& spec,
@@ -116,7 +132,7 @@ std::shared_ptr<const Dataset> open_given(const std::string& path, const DataSpe
   Batch all;
   all.coordinates = coordinates;
   if (file.has("/values")) {
-    const StoredGrid grid = grid_of(file, spec);
+    const StoredGrid grid = grid_of(file, spec, 1);
     const at::Tensor values = read_values(file, grid, spec.shape[0]);
     own.rows = values.size(0);
     place(path, grid, values, spec, coordinates, all);

@@ -11,7 +11,8 @@
 namespace ornstein::functions {
 
 // The `coordinates` of a file, which may hold nothing else: [n, 1] or [n, m, 2] float32, rising.
-// DataError naming the file; ConfigError where they have other axes than the run.
+// DataError naming the file; ConfigError where they have other axes than the run, or an axis that
+// is not periodic begins or ends farther from the run's than the spacing of its coarsest grid.
 at::Tensor read_grid(const std::string& file, const DataSpec& spec);
 
 // Rows with x [b, C, n(, m)] and mask [b, n(, m)] on the samples' grid `coordinates`, true at the

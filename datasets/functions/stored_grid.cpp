@@ -49,7 +49,7 @@ at::Tensor StoredGrid::axis(int64_t index) const {
 }
 
 StoredGrid checked_grid(const std::string& path, const at::Tensor& stored,
-                        const std::vector<double>& period) {
+                        const std::vector<double>& period, int64_t least) {
   const int64_t dimensions = stored.dim() - 1;
   if (dimensions < 1 || dimensions > 2 || stored.size(-1) != dimensions)
     throw DataError(fmt::format("{}: 'coordinates' has shape [{}] ([n, 1] or [n, m, 2] is needed)",
@@ -70,9 +70,9 @@ StoredGrid checked_grid(const std::string& path, const at::Tensor& stored,
   }
   StoredGrid grid;
   for (int64_t axis = 0; axis < dimensions; ++axis) {
-    if (stored.size(axis) < 2)
-      throw DataError(fmt::format("{}: axis {} of 'coordinates' has {} points (two are the least)",
-                                  path, axis, stored.size(axis)));
+    if (stored.size(axis) < least)
+      throw DataError(fmt::format("{}: axis {} of 'coordinates' has {} points ({} at least)", path,
+                                  axis, stored.size(axis), least));
     const at::Tensor along = stored.to(at::kDouble).select(-1, axis);  // [n] or [n, m]
     const at::Tensor points = dimensions == 1 ? along : along.select(1 - axis, 0);
     if (dimensions == 2 && !at::equal(along, points.unsqueeze(1 - axis).expand_as(along)))
@@ -80,6 +80,7 @@ StoredGrid checked_grid(const std::string& path, const at::Tensor& stored,
           "{}: coordinates [i, j, {}] are no function of {} (a 2-D grid is the product of two "
           "axes) store numpy.meshgrid(x, y, indexing='ij')",
           path, axis, axis == 0 ? "i" : "j"));
+    if (stored.size(axis) == 1) continue;
     check_monotone(path, points, axis);
     if (!period.empty()) check_period(path, points, period[axis], axis);
     if ((points[0] > points[1]).item<bool>()) grid.falling.push_back(axis);

@@ -23,8 +23,9 @@ struct StoredGrid {
 // `stored` [n, 1] or [n, m, 2], any floating type: finite, along each axis strictly rising or
 // falling (in single precision too), in two dimensions the product of two axes: [i, j, 0] is a
 // function of i, [i, j, 1] of j. `period`: an entry an axis (0: not periodic), or none; the points
-// of a periodic axis span less than it. DataError naming `path` otherwise.
+// of a periodic axis span less than it; an axis has `least` points or more. DataError naming `path`
+// otherwise.
 StoredGrid checked_grid(const std::string& path, const at::Tensor& stored,
-                        const std::vector<double>& period);
+                        const std::vector<double>& period, int64_t least = 2);
 
 }  // namespace ornstein::functions

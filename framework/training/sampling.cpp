@@ -13,7 +13,31 @@ void point_parameters_at(FlatGroup& group, const at::Tensor& buffer) {
   for (size_t i = 0; i < views.size(); ++i) group.parameters[i].tensor.set_data(views[i].tensor);
 }
 
+at::Tensor grid_of(const Trainer& trainer, const SamplePlan& plan) {
+  return plan.coordinates.defined() ? plan.coordinates : trainer.coordinates();
+}
+
+SampleRequest request_for(const Trainer& trainer, const SamplePlan& plan, int64_t first,
+                          int64_t rows, const at::Device& device) {
+  SampleRequest request{first, rows, plan.steps, {}};
+  if (plan.given) {
+    const at::Tensor numbers = at::arange(first, first + rows, at::kLong);
+    request.given = plan.given->rows(numbers.remainder(plan.given->spec().rows)).to(device);
+  }
+  const at::Tensor grid = grid_of(trainer, plan);
+  if (grid.defined()) request.given.coordinates = grid.to(device);
+  return request;
+}
+
 }  // namespace
+
+void try_sample(Trainer& trainer, const SamplePlan& plan, const at::Device& device) {
+  const c10::InferenceMode inference;
+  auto generator = make_generator(0, device);
+  SampleRequest request = request_for(trainer, plan, 0, 1, device);
+  request.steps = 1;
+  trainer.sample(request, generator);
+}
 
 Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup& group,
                    const at::Device& device) {
@@ -21,7 +45,6 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
   const int64_t blocks = (plan.count + plan.block - 1) / plan.block;
   const int64_t first = blocks * rank(group) / world_size(group);
   const int64_t end = blocks * (rank(group) + 1) / world_size(group);
-  const at::Tensor grid = plan.coordinates.defined() ? plan.coordinates : trainer.coordinates();
   std::vector<at::Tensor> x, labels, condition;
   const int64_t rounds = (blocks + world_size(group) - 1) / world_size(group);
   for (int64_t round = 0; round < rounds; ++round) {
@@ -32,12 +55,8 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
     const uint64_t key = random_key(Stream::kSample, {plan.seed, static_cast<uint64_t>(block)});
     auto generator = make_generator(key, device);
     seed_default_generators(key, device);
-    SampleRequest request{block * plan.block, plan.block, plan.steps, {}};
-    if (plan.given) {
-      const at::Tensor rows = at::arange(request.first, request.first + request.rows, at::kLong);
-      request.given = plan.given->rows(rows.remainder(plan.given->spec().rows)).to(device);
-    }
-    if (grid.defined()) request.given.coordinates = grid.to(device);
+    const SampleRequest request =
+        request_for(trainer, plan, block * plan.block, plan.block, device);
     const Autocast autocast(plan.bf16, device);
     const Batch drawn = trainer.sample(request, generator).to(at::kCPU);
     x.push_back(drawn.x);
@@ -55,6 +74,7 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
   samples.x = gather(x);
   samples.labels = gather(labels);
   samples.condition = gather(condition);
+  const at::Tensor grid = grid_of(trainer, plan);
   if (grid.defined()) samples.coordinates = grid.to(at::kCPU);
   return samples;
 }

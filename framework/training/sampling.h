@@ -27,6 +27,9 @@ struct SamplePlan {
 Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup& group,
                    const at::Device& device);
 
+// Draws one sample by one step: ConfigError where the grid or what is given will not do.
+void try_sample(Trainer& trainer, const SamplePlan& plan, const at::Device& device);
+
 // While it lives, the groups' parameters are those of EMA profile `profile`; no copy is made. With
 // no profile, nothing.
 class WithEma {

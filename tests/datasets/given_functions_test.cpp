@@ -54,6 +54,15 @@ TEST_F(GivenFunctions, StandAtTheirPointsOfAFinerGrid) {
   EXPECT_TRUE(at::equal(batch.x.select(2, 1).flatten(), at::tensor({1.5F, 1.0F, 1.5F})));
 }
 
+TEST_F(GivenFunctions, MayBeOnePoint) {
+  const at::Tensor value = at::full({1, 1, 1}, 2.5, at::kDouble);
+  const Batch batch = open_given(file("g.h5", {{"values", value}, {"coordinates", column({3})}}),
+                                 kLine, regular(kLine, {5}))
+                          ->rows(at::zeros({1}, at::kLong));
+  EXPECT_TRUE(at::equal(batch.mask[0], at::arange(5) == 3));
+  EXPECT_EQ(batch.x[0][0][3].item<float>(), 2.5F);
+}
+
 TEST_F(GivenFunctions, MeetTheGridRoundACircle) {
   at::Tensor points = at::zeros({1, 2, 2}, at::kDouble);
   points.select(2, 0).fill_(-90);
@@ -104,6 +113,10 @@ TEST_F(GivenFunctions, ThatDoNotFitAreRefused) {
   unlike[1][0][0] = NAN;
   refuse({{"values", unlike}, {"coordinates", column({0, 1})}}, "row 1");
   refuse({{"values", one / 0}, {"coordinates", column({0, 1})}}, "row 0");
+  refuse({{"values", one * NAN}, {"coordinates", column({0, 1})}}, "all are NaN");
+  const std::string part = file("part.h5", {{"coordinates", column({1, 2, 2.5})}});
+  EXPECT_EQ(read_grid(part, {.shape = {1, 3}, .extent = {1, 2.5}, .spacing = {0.75}}).size(0), 3);
+  expect_refusal([&] { read_grid(part, kLine); }, {"part.h5", "from 1 to 2.5", "from 0 to 4"});
   expect_refusal(
       [&] {
         read_grid(file("c.h5", {{"coordinates", column({0, 1})}}), kCylinder);

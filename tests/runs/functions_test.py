@@ -85,8 +85,9 @@ class AStrangersFile(FunctionsCase):
         self.write("one.h5", **content)
         self.write("two.h5", **{**content, "values": np.repeat(content["values"], 2, 1)})
         self.refuse_data("two.h5", IRREGULAR, ["one.h5", "two.h5"])
-        self.refuse_data("equal distances", REGULAR, "one.h5", **{"network.modes": [6]})
-        self.refuse_data("Nyquist", REGULAR, "functions.h5", **{"network.modes": [40]})
+        self.refuse_data("equal distances", REGULAR, "one.h5", **{"network.modes": [6], "trainer.noise": {"length": 0.2}})
+        self.refuse_data("Nyquist", REGULAR, "functions.h5", **{"network.modes": [40], "trainer.noise": {"length": 0.1}})
+        self.refuse_data("ten times", REGULAR, "functions.h5")
 
 
 class OtherGrids(FunctionsCase):
@@ -142,8 +143,10 @@ class OtherGrids(FunctionsCase):
         refuse("modes", "--grid", 12)
         refuse("--grid", "--grid", "8x8")
         refuse("--grid", "--grid", "8y")
-        refuse("did you mean 'conditioning'", "--set", "trainer.conditionin=guided")
-        refuse("only trainer.KEY", "--set", "network.width=3")
+        refuse("trainer.conditioning", "--set", "trainer.conditionin=guided")
+        refuse("the weights were trained for", "--set", "trainer.prediction=x0")
+        self.write("part.h5", coordinates=np.linspace(0, 6, 40, endpoint=False)[:25, None])
+        refuse("do not cover the period", "--coordinates", "part.h5")
         refuse("give one", "--grid", 48, "--coordinates", "curves.h5")
         refuse("missing.h5", "--coordinates", "missing.h5")
         known = np.zeros((1, 1, 2), np.float32)

@@ -255,6 +255,25 @@ TEST(Observation, GuidanceIsExactForGaussianFunctions) {
   EXPECT_LT(largest(corrected({}) - corrected({.guided = true, .iterations = 1})), 1e-9);
 }
 
+// A network's derivative is not that of a conditional mean: few directions, not quite symmetric.
+TEST(Observation, GuidanceByAnInexactDerivativeStaysBounded) {
+  const int64_t n = 24, rows = 200;
+  const FunctionSpace space(with_kernel("exponential", 0.2), unit_interval(n));
+  auto generator = make_generator(14);
+  const at::Tensor v = std::get<0>(at::linalg_qr(at::randn({n, 2}, generator, at::kDouble)));
+  const at::Tensor noise = at::randn({n, n}, generator, at::kDouble);
+  const at::Tensor gain = v.mm(v.t()) + 0.02 * (noise - noise.t());
+  const auto estimate = [&](const at::Tensor& state) { return state.matmul(gain.t()); };
+  const at::Tensor y = at::randn({rows, 1, n}, generator, at::kDouble);
+  const at::Tensor values = at::randn({rows, 1, n}, generator, at::kDouble);
+  const auto farthest = [&](const Guidance& guidance) {
+    const Observation known(space, guidance, values, mask_of(rows, n));
+    return largest(known.corrected(estimate, y));
+  };
+  for (const int64_t iterations : {1, 2, 5, 10})
+    EXPECT_LT(farthest({.guided = true, .iterations = iterations}), 3 * farthest({})) << iterations;
+}
+
 // With white noise replacement changes nothing but the points themselves.
 TEST(Observation, OfWhiteNoiseIsPlainReplacement) {
   const FunctionSpace space(with_kernel("white", 1), unit_interval(24));

@@ -71,6 +71,17 @@ FunctionDiffusionTrainer::FunctionDiffusionTrainer(const ConfigReader& root, con
   condition_moments_ = {at::zeros({spec.condition}, at::kDouble),
                         at::ones({spec.condition}, at::kDouble)};
   conditions_ = at::zeros({kConditions, spec.condition});
+  if (spec.regular) require_norm();
+}
+
+// What the finest grid is too large for is said before anything begins.
+void FunctionDiffusionTrainer::require_norm() const {
+  std::vector<at::Tensor> axes;
+  for (size_t axis = 0; axis + 1 < spec_.shape.size(); ++axis)
+    axes.push_back(regular_points(spec_, axis, spec_.shape[axis + 1]));
+  std::vector<int64_t> row = spec_.shape;
+  row.insert(row.begin(), 1);
+  space_on(coordinates_of(axes).to(at::kFloat))->squared_norm(at::zeros(row));
 }
 
 std::vector<ParameterGroup> FunctionDiffusionTrainer::parameters() {

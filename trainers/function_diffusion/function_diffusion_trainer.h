@@ -57,6 +57,7 @@ class FunctionDiffusionTrainer final : public Trainer {
   std::optional<Observation> known_values(const Batch& given, const FunctionSpace& space) const;
   at::Tensor condition_of(const SampleRequest& request) const;         // [rows, K], or undefined
   at::Tensor nll(const Batch& batch, at::Generator& generator) const;  // [B] nats
+  void require_norm() const;
   std::shared_ptr<const FunctionSpace> space_on(const at::Tensor& coordinates) const;
   Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
 

@@ -29,6 +29,11 @@ Kernel read_kernel(const ConfigReader& noise, const DataSpec& spec) {
   kernel.period = spec.period;
   if (kernel.name == "white") return kernel;
   kernel.length = noise.number("length", shortest_side(spec) / 10, 1e-12);
+  if (kernel.length > 10 * shortest_side(spec))
+    noise.fail("length",
+               fmt::format("{} is more than ten times the domain's shortest side ({:.6g}; "
+                           "draws would be constants) choose less",
+                           kernel.length, shortest_side(spec)));
   if (kernel.name == "matern") kernel.nu = noise.number("nu", 1.5, 0.1, 50);
   for (const double period : kernel.period)
     if (period > 0 && kernel.length > period)

@@ -43,6 +43,11 @@ Observation::Observation(const FunctionSpace& space, const Guidance& guidance,
         "the same) give rows of one file");
   points_ = mask[0].flatten().nonzero().squeeze(1);
   values_ = at_points(values);
+  if (points_.size(0) > kMostDensePoints)
+    throw ConfigError(
+        fmt::format("{} values are given ({} at most, since their covariance is "
+                    "dense) give fewer",
+                    points_.size(0), kMostDensePoints));
 
   // CholeskyFactor wants one coordinate axis a dimension; a single column or row will do.
   const at::Tensor all = space.coordinates().to(at::kDouble).flatten(0, -2);  // [N, d]
@@ -71,7 +76,8 @@ at::Tensor Observation::corrected(const Estimate& estimate, const at::Tensor& st
 }
 
 // The preconditioned method (Golub and Van Loan 2013, sec. 11.5) for P(x_c, x_c) a = r, all rows at
-// once; the sum of P(., x_c) a is gathered on the way.
+// once; the sum of P(., x_c) a is gathered on the way. A network's J is neither symmetric nor
+// positive: where a step would leave more of the residual than it found, that row ends before it.
 at::Tensor Observation::conjugate_gradients(const at::Tensor& u0, const at::Tensor& state) const {
   const auto covariance_with = [&](const at::Tensor& a) {  // P(., x_c) a, [B, C, n(, m)]
     const at::Tensor cotangent =
@@ -82,17 +88,17 @@ at::Tensor Observation::conjugate_gradients(const at::Tensor& u0, const at::Tens
   };
   at::Tensor correction = at::zeros_like(u0, at::kDouble);
   at::Tensor residual = values_ - at_points(u0.detach());
-  at::Tensor scaled = solve(lower_, residual), direction = scaled;
-  at::Tensor length = row_products(residual, scaled);
+  at::Tensor direction = solve(lower_, residual), length = row_products(residual, direction);
   for (int64_t i = 0; i < guidance_.iterations; ++i) {
     const at::Tensor image = covariance_with(direction), at_image = at_points(image);
     const at::Tensor step = ratio(length, row_products(direction, at_image));
-    correction = correction + per_row(step.flatten(), image) * image;
-    residual = residual - step * at_image;
-    scaled = solve(lower_, residual);
-    const at::Tensor next = row_products(residual, scaled);
-    direction = scaled + ratio(next, length) * direction;
-    length = next;
+    const at::Tensor left = residual - step * at_image;
+    const at::Tensor scaled = solve(lower_, left), next = row_products(left, scaled);
+    const at::Tensor better = next < length;
+    correction = correction + per_row(at::where(better, step, 0.0).flatten(), image) * image;
+    residual = at::where(better, left, residual);
+    direction = at::where(better, scaled + ratio(next, length) * direction, 0.0);
+    length = at::where(better, next, length);
   }
   return u0.detach() + correction.to(u0.options());
 }
