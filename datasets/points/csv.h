@@ -3,15 +3,36 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ornstein::points {
 
-// One row a line -> [N, D] float32. Fields are set apart by ';', else ',', else white space; lines
-// end with LF or CR LF, the last one with or without. Comments ('#') and empty lines are skipped
-// anywhere, a header only before the first row: lines of which no field is a number. Throws
-// DataError naming file and line when a line mixes numbers and text, when a row has another length
-// than the first, holds no number or one that is not finite, and when there is no row.
+struct Table {
+  at::Tensor values;           // [N, D] float64, finite in single precision
+  std::vector<int64_t> lines;  // [N], of the rows in the file, from 1
+  int64_t skipped = 0;         // rows left out, where that was allowed
+};
+
+struct TableOptions {
+  std::vector<std::string> columns;  // names in the header, in any case of letters; empty: all
+  bool skip = false;                 // leave out rows that are no numbers, and count them
+};
+
+// One row a line. Fields are set apart by ';', else ',', else white space, and may stand in double
+// quotes; lines end with LF or CR LF, the last one with or without. Comments ('#') and empty lines
+// are skipped anywhere, a header only before the first row: lines of which no field is a number.
+// With `columns` the header is the first line that has them all, and other fields may hold
+// anything. Throws DataError naming file and line when a line mixes numbers and text, when a row
+// has another length than the first, holds no number or one that is not finite, and when there is
+// no row.
+Table read_table(const std::string& path, const TableOptions& options = {});
+
+// The values of a whole table, float32.
 at::Tensor read_csv(const std::string& path);
+
+// The fields of the first line that is neither empty nor a comment, if none is a number.
+std::vector<std::string> header_of(const std::string& path);
 
 }  // namespace ornstein::points

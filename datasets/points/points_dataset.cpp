@@ -1,7 +1,6 @@
 #include "datasets/points/points_dataset.h"
 
 #include "datasets/points/spaces.h"
-#include "datasets/points/twins.h"
 #include "framework/base/errors.h"
 #include "framework/base/hash.h"
 #include "framework/base/random.h"
@@ -64,8 +63,8 @@ class OnDisk final : public Dataset {
       if (rows.numel() > 0) parts.push_back(files_[i].read_rows("/points", rows).to(at::kFloat));
     }
     Batch batch;
-    batch.x =
-        parts.empty() ? at::empty({0, spec_.shape[0]}) : at::cat(parts).index_select(0, place);
+    batch.x = parts.empty() ? at::empty({0, spec_.shape[0]})
+                            : canonical(spec_.space, at::cat(parts)).index_select(0, place);
     if (labels_.defined()) batch.labels = labels_.index_select(0, indices);
     return batch;
   }
@@ -95,10 +94,9 @@ Shape shape_of(const Hdf5File& file) {
   std::string space = "euclidean";
   for (const char* object : {"/points", "/"})
     if (file.has_attribute(object, "space")) space = file.text_attribute(object, "space");
-  const auto known = known_spaces();
-  if (std::find(known.begin(), known.end(), space) == known.end())
-    throw DataError(fmt::format("{}: its space is '{}' (known: {})", file.path(), space,
-                                fmt::join(known, ", ")));
+  const std::string problem = space_problem(space, shape[1]);
+  if (!problem.empty())
+    throw DataError(fmt::format("{}: {} (attribute 'space')", file.path(), problem));
   return {shape[0], shape[1], space};
 }
 
@@ -109,15 +107,11 @@ void scan(const Hdf5File& file, const Shape& shape,
   for (int64_t first = 0; first < shape.rows; first += block) {
     const at::Tensor x =
         file.read_rows("/points", first, std::min(block, shape.rows - first)).to(at::kFloat);
-    for (const std::string& space : {std::string("euclidean"), shape.space}) {
-      const int64_t row = first_row_off(space, x);
-      if (row >= 0)
-        throw DataError(fmt::format(
-            "{}: row {} of 'points' is off its space (every row must be {}: space '{}') "
-            "mend or drop the row",
-            file.path(), first + row, description(space), space));
-    }
-    take(x);
+    if (const auto off = first_row_off(shape.space, x))
+      throw DataError(fmt::format(
+          "{}: row {} of 'points' {} (every row must be {}: space '{}') mend or drop the row",
+          file.path(), first + off->row, problem_of(*off), description(shape.space), shape.space));
+    take(canonical(shape.space, x));
   }
 }
 
@@ -181,13 +175,16 @@ DataSource open_files(const std::vector<std::string>& files, int64_t held_in_mem
 }
 
 DataSource open_twin(const std::string& name, int64_t rows) {
-  const Twin twin = find_twin(name);
+  return open_twin(find_twin(name), rows);
+}
+
+DataSource open_twin(const Twin& twin, int64_t rows) {
   auto generator = make_generator(random_key(Stream::kTwin, {0}));
-  const at::Tensor x = twin.sample(rows, generator).to(at::kFloat);
+  const at::Tensor x = canonical(twin.space, twin.sample(rows, generator).to(at::kFloat));
   DataSource source;
   source.split = (at::arange(rows) >= rows * 5 / 6).to(at::kByte);
   source.log_density = twin.log_density(x.to(at::kDouble));
-  const DataSpec spec{.kind = "points", .space = "euclidean", .rows = rows, .shape = {x.size(1)}};
+  const DataSpec spec{.kind = "points", .space = twin.space, .rows = rows, .shape = {x.size(1)}};
   const at::Tensor no_labels;
   Fingerprint fingerprint(spec);
   for (const at::Tensor& block : x.split(block_rows(x.size(1)))) fingerprint.add(block);

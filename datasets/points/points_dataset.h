@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/points/twins.h"
 #include "framework/data/dataset.h"
 
 namespace ornstein::points {
@@ -21,6 +22,7 @@ DataSource open_files(const std::vector<std::string>& files,
 // The same of a twin (datasets/points/twins.h): the first five sixths of `rows` are split 0, the
 // rest split 1. Seed 0: a twin is one fixed set of data.
 inline constexpr int64_t kTwinRows = 24000;
+DataSource open_twin(const Twin& twin, int64_t rows = kTwinRows);
 DataSource open_twin(const std::string& name, int64_t rows = kTwinRows);
 
 }  // namespace ornstein::points

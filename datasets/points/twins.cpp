@@ -2,6 +2,9 @@
 
 #include <numbers>
 
+#include "datasets/points/communities.h"
+#include "datasets/points/ising.h"
+#include "datasets/points/space_twins.h"
 #include "framework/base/errors.h"
 #include "framework/config/did_you_mean.h"
 
@@ -129,8 +132,13 @@ Twin checkerboard() {
 }  // namespace
 
 std::vector<Twin> twins() {
-  return {gaussian(), gaussian_mixture(), noisy_curve("swiss_roll", swiss_roll, 80),
-          noisy_curve("two_moons", two_moons, 24), checkerboard()};
+  std::vector<Twin> all = {gaussian(), gaussian_mixture(),
+                           noisy_curve("swiss_roll", swiss_roll, 80),
+                           noisy_curve("two_moons", two_moons, 24), checkerboard()};
+  for (const Twin& twin : space_twins()) all.push_back(twin);
+  all.push_back(ising(kIsingSize, kIsingBeta));
+  all.push_back(communities());
+  return all;
 }
 
 Twin find_twin(const std::string& name) {

@@ -1,5 +1,5 @@
-// Laws of the plane whose densities are known: what a model learnt from their samples can be held
-// against.
+// Laws whose densities are known: what a model learnt from their samples can be held against. Those
+// of the plane are:
 //
 //   gaussian          mean (1, -1/2), covariance ((1, 0.8), (0.8, 1.5))
 //   gaussian_mixture  eight equal Gaussians of std 1/4 on the circle of radius 2
@@ -10,7 +10,8 @@
 //   checkerboard      uniform on eight unit squares of [-2, 2]^2; entropy log 8
 //
 // The density of a noisy curve is the integral of a Gaussian along it; here by Gauss-Legendre
-// quadrature, to a relative error below 1e-7.
+// quadrature, to a relative error below 1e-7. Those of curved spaces are in space_twins.h, the
+// binary ones in ising.h and communities.h.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -25,10 +26,12 @@ namespace ornstein::points {
 
 struct Twin {
   std::string name;
-  std::function<at::Tensor(int64_t rows, at::Generator& generator)> sample;  // [rows, 2] float64
-  std::function<at::Tensor(const at::Tensor& x)> log_density;  // [b, 2] float64 -> [b], nats
+  std::function<at::Tensor(int64_t rows, at::Generator& generator)> sample;  // [rows, D] float64
+  std::function<at::Tensor(const at::Tensor& x)> log_density;  // [b, D] float64 -> [b], nats
+  std::string space = "euclidean";
 };
 
+// All of them; `ising` of size 3 at beta 0.3.
 std::vector<Twin> twins();
 
 // Throws DataError when there is none of that name.

@@ -10,10 +10,11 @@ import sys
 LEVEL = {
     "framework/base": 0,
     "framework/comm": 1, "framework/checkpoint": 1, "framework/config": 1, "framework/math": 1,
-    "framework/data": 2, "framework/diffusion": 2, "framework/nn": 2, "framework/evaluation": 2,
-    "framework/training": 3,
-    "trainers": 4, "datasets": 4,
-    "launch": 5,
+    "framework/spaces": 2,
+    "framework/data": 3, "framework/diffusion": 3, "framework/nn": 3, "framework/evaluation": 3,
+    "framework/training": 4,
+    "trainers": 5, "datasets": 5,
+    "launch": 6,
 }
 # Of the training layer a method sees the contract only; of a data set, nothing of training at all.
 TRAINERS_SEE = {"framework/training/trainer.h", "framework/training/trainer_factory.h"}

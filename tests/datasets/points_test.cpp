@@ -1,81 +1,14 @@
-#include "datasets/points/points_dataset.h"
+#include "tests/datasets/points_support.h"
 
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-
-#include "datasets/points/csv.h"
 #include "datasets/points/picture.h"
-#include "framework/base/errors.h"
+#include "datasets/points/points_dataset.h"
 #include "framework/base/random.h"
-#include "framework/checkpoint/hdf5_file.h"
-#include "framework/data/data_file.h"
-#include "framework/data/dataset_factory.h"
 #include "framework/data/png_file.h"
 
 namespace ornstein::points {
-
-void register_with(DatasetFactory& factory);
-
 namespace {
 
 namespace fs = std::filesystem;
-
-class Points : public testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              fmt::format("ornstein_points_{}_{}", ::getpid(),
-                          testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(folder_);
-    register_with(kinds_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return folder_ / name; }
-  std::vector<std::string> files_left() const {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_))
-      names.push_back(entry.path().filename());
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-
-  // A points file of these data sets and this space.
-  std::string file(const std::string& name, const std::vector<NamedTensor>& tensors,
-                   const std::string& space = "") const {
-    write_data_file(path(name), "points", [&](Hdf5File& file) {
-      if (!space.empty()) file.write_attribute("/", "space", space);
-      for (const NamedTensor& tensor : tensors) file.write("/" + tensor.name, tensor.tensor);
-    });
-    return path(name);
-  }
-  std::string text(const std::string& name, const std::string& content) const {
-    std::ofstream(path(name), std::ios::binary) << content;
-    return path(name);
-  }
-  DataKind kind() const { return kinds_.make("points"); }
-
-  fs::path folder_;
-  DatasetFactory kinds_{"kind of data"};
-};
-
-at::Tensor all_of(const DataSource& source) {
-  return source.all->rows(at::arange(source.all->spec().rows)).x;
-}
-
-// What `action` is refused with must name all of `parts`.
-void expect_refusal(const std::function<void()>& action, const std::vector<std::string>& parts) {
-  try {
-    action();
-    ADD_FAILURE() << "accepted; should name " << fmt::format("{}", fmt::join(parts, ", "));
-  } catch (const DataError& error) {
-    for (const std::string& part : parts)
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
-          << "'" << part << "' is missing in: " << error.what();
-  }
-}
 
 at::Tensor some_points(int64_t rows = 50, int64_t dimensions = 3) {
   auto generator = make_generator(1);
