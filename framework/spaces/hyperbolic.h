@@ -1,8 +1,9 @@
-// Hyperbolic space H^d as the upper sheet of the hyperboloid, <x, x> = -1 in the form <u, v> = -u_0
-// v_0 + u_1 v_1 + ..., D = d + 1, the time coordinate x_0 first.
+// Hyperbolic space H^d as the upper sheet of the hyperboloid <x, x> = -1, in the form
+// <u, v> = -u_0 v_0 + u_1 v_1 + ..., D = d + 1, the time coordinate x_0 first.
 //
-//   exp_x(v) = cosh|v| x + sinh|v| v/|v|,   log_x(y) = (r/sinh r) P_x(y - x),   P_x v = v + <x, v>
-//   x, sinh(r/2)^2 = <y - x, y - x>/4.
+//   exp_x(v) = cosh|v| x + sinh|v| v/|v|,   log_x(y) = (r/sinh r) P_x(y - x),
+//   P_x v = v + <x, v> x,                   sinh(r/2)^2 = <y - x, y - x>/4.
+//
 // Coordinates grow as e^r and cancel in the form. So x_0 is taken from the others throughout, and
 // geometry is computed in float64 whatever the rows' type. Float32 rows are good to about 1e-7 e^r
 // at the distance r from the origin (1, 0, ..., 0).
@@ -13,14 +14,15 @@
 //               / sqrt(cosh s - cosh r) ds,    s^2 = r^2 + 2 tau y^2, 40 Gauss-Hermite points in y;
 //             tau < 0.01: small_time_kernel. Relative error below 1e-9 for tau <= 3, 3e-8 for 10
 //   d = 3     (2 pi tau)^(-3/2) r/sinh r exp(-tau/2 - r^2/(2 tau))                      exact
-//   d >= 4    small_time_kernel (small_time.h): the error is O(tau^3), largest at r = 0; of log p
-//   and
-//             pull, d = 4: 5e-5 and 5e-6 for tau <= 1/4, 3e-3 and 8e-4 for tau <= 1
-//                   d = 5: 2e-4 and 2e-5 for tau <= 1/4, 1e-2 and 3e-3 for tau <= 1
-// Brownian motion is drawn exactly for d <= 3. In both forms r and s are lengths of a Gaussian
-// vector g of R^3 with drift: s = |g|, g ~ N((tau/2, 0, 0), tau I), sinh(r/2)^2 = sinh(s/2)^2 (1 -
-// U^2), U uniform, for d = 2 (our reading of the integral); r = |g|, g ~ N((tau, 0, 0), tau I), for
-// d = 3.
+//   d >= 4    small_time_kernel (small_time.h), of error O(tau^3), largest at r = 0;
+//             of log p and pull, in this order,
+//             d = 4: 5e-5 and 5e-6 for tau <= 1/4, 3e-3 and 8e-4 for tau <= 1;
+//             d = 5: 2e-4 and 2e-5 for tau <= 1/4, 1e-2 and 3e-3 for tau <= 1
+//
+// Brownian motion is drawn exactly for d <= 3, r being the length of a Gaussian vector of R^3:
+//   d = 3     r = |g|,  g ~ N((tau, 0, 0), tau I)
+//   d = 2     s = |g|,  g ~ N((tau/2, 0, 0), tau I);  sinh(r/2)^2 = (1 - U^2) sinh(s/2)^2
+// with U uniform on (0, 1): our reading of the two formulas above.
 #pragma once
 
 #include <ATen/core/Generator.h>
