@@ -109,7 +109,7 @@ void Trial::wait_for_training() {
 
 void Trial::wait_for_some_moment() {
   wait_for_training();
-  wait(run_.training_seconds * static_cast<double>(draw(0, 600)) / 1000);
+  wait(run_.training_seconds * part * static_cast<double>(draw(0, 1000)) / 1000);
   if (child_->exit_code()) throw CameTooLate{};
 }
 

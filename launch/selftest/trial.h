@@ -85,7 +85,7 @@ class Trial {
   void start(const std::string& faults = "", const std::vector<std::string>& settings = {});
   // Until the first lines of metrics; the clock of seconds() starts. Broken if the run ends before.
   void wait_for_training();
-  // And on to a moment that is drawn from the first part of training.
+  // And on to a moment that is drawn from the first part of training (`part`).
   void wait_for_some_moment();
   void wait(double seconds) const;
   void signal_launcher(int number);
@@ -112,6 +112,7 @@ class Trial {
   void resume_as_undisturbed();
 
   int rank = -1;       // that was disturbed
+  double part = 0.6;   // of the undisturbed run's steps, in time
   int64_t moment = 0;  // step, passage or number of checkpoint of the fault, as the case means it
 
  private:
