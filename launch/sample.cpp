@@ -37,10 +37,7 @@ at::Tensor samples_grid(const SampleOptions& options, const DataSpec& spec, cons
     throw ConfigError(fmt::format("--grid {}: the run's functions have {} (give {})",
                                   fmt::join(options.grid, "x"), axes == 1 ? "one axis" : "two axes",
                                   axes == 1 ? "N" : "NxM"));
-  std::vector<at::Tensor> points;
-  for (size_t axis = 0; axis < axes; ++axis)
-    points.push_back(regular_points(spec, axis, options.grid[axis]));
-  return coordinates_of(points).to(at::kFloat);
+  return regular_grid(spec, options.grid);
 }
 
 // `coordinates`: the samples' grid, if they have one.

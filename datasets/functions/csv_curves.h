@@ -15,9 +15,8 @@ struct CsvCurves {
 // What the first line is, where it could be both.
 enum class CsvHeader { kAuto, kGrid, kNone };
 
-// One curve a line. Fields are set apart by ';', else ',', else white space, and may stand in
-// double quotes; lines end with LF or CR LF; empty lines and those that begin with # are skipped. A
-// first column that holds names (text, or quoted numbers beside plain ones) is dropped.
+// One curve a line (framework/data/text_table.h). A first column that holds names (text, or quoted
+// numbers beside plain ones) is dropped.
 //
 // The first line is a header if it holds text beyond the first column, or quoted numbers above
 // plain ones, or an empty field above the names. A header of numbers is the grid. A first line of

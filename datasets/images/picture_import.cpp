@@ -78,17 +78,10 @@ PictureShape common_shape(const std::vector<Picture>& pictures, const ImportOpti
   return common;
 }
 
-// labels [N], the place of each picture's folder among all folders' names; and `class_names`.
-void write_classes(const std::vector<Picture>& pictures, Hdf5File& file) {
-  std::vector<std::string> names;
-  for (const Picture& picture : pictures) names.push_back(picture.folder);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  std::vector<int64_t> labels;
-  for (const Picture& picture : pictures)
-    labels.push_back(std::lower_bound(names.begin(), names.end(), picture.folder) - names.begin());
-  file.write("/labels", at::tensor(labels, at::kLong));
-  file.write_attribute("/", "class_names", fmt::format("{}", fmt::join(names, "\n")));
+std::vector<std::string> folders_of(const std::vector<Picture>& pictures) {
+  std::vector<std::string> folders;
+  for (const Picture& picture : pictures) folders.push_back(picture.folder);
+  return folders;
 }
 
 }  // namespace
@@ -110,7 +103,7 @@ void import_pictures(const std::vector<std::string>& sources, const std::string&
       written.append(at::cat(pending));
       pending.clear();
     }
-    if (!pictures[0].folder.empty()) write_classes(pictures, file);
+    if (!pictures[0].folder.empty()) write_classes(folders_of(pictures), file);
     file.write_attribute("/", "source", file_names(sources));
   });
 }

@@ -108,17 +108,10 @@ at::Tensor names_of(const std::vector<Source>& sources) {
   return names;
 }
 
-// labels [N], the place of each mesh's folder among all folders' names; and `class_names`.
-void write_classes(const std::vector<Source>& sources, Hdf5File& file) {
-  std::vector<std::string> names;
-  for (const Source& source : sources) names.push_back(source.folder);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  std::vector<int64_t> labels;
-  for (const Source& source : sources)
-    labels.push_back(std::lower_bound(names.begin(), names.end(), source.folder) - names.begin());
-  file.write("/labels", at::tensor(labels, at::kLong));
-  file.write_attribute("/", "class_names", fmt::format("{}", fmt::join(names, "\n")));
+std::vector<std::string> folders_of(const std::vector<Source>& sources) {
+  std::vector<std::string> folders;
+  for (const Source& source : sources) folders.push_back(source.folder);
+  return folders;
 }
 
 }  // namespace
@@ -158,7 +151,7 @@ void import_meshes(const std::vector<std::string>& sources, const std::string& o
     file.write("/shift", normalisation.shift);
     file.write("/scale", normalisation.scale);
     file.write("/names", names_of(taken));
-    if (!taken[0].folder.empty()) write_classes(taken, file);
+    if (!taken[0].folder.empty()) write_classes(folders_of(taken), file);
     std::vector<std::string> names;
     for (const std::string& source : sources)
       names.push_back(

@@ -20,17 +20,13 @@ struct TableOptions {
   bool skip = false;                 // leave out rows that are no numbers, and count them
 };
 
-// One row a line. Fields are set apart by ';', else ',', else white space, and may stand in double
-// quotes; lines end with LF or CR LF, the last one with or without. Comments ('#') and empty lines
-// are skipped anywhere, a header only before the first row: lines of which no field is a number.
+// One row a line (framework/data/text_table.h). A header is skipped before the first row only:
+// lines of which no field is a number.
 // With `columns` the header is the first line that has them all, and other fields may hold
 // anything. Throws DataError naming file and line when a line mixes numbers and text, when a row
 // has another length than the first, holds no number or one that is not finite, and when there is
 // no row.
 Table read_table(const std::string& path, const TableOptions& options = {});
-
-// The values of a whole table, float32.
-at::Tensor read_csv(const std::string& path);
 
 // The fields of the first line that is neither empty nor a comment, if none is a number.
 std::vector<std::string> header_of(const std::string& path);

@@ -57,6 +57,17 @@ at::Tensor read_labels(const Hdf5File& file, int64_t rows) {
   return read_integers(file, "labels", rows, kMostClasses);
 }
 
+void write_classes(const std::vector<std::string>& folders, Hdf5File& file) {
+  std::vector<std::string> names = folders;
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::vector<int64_t> labels;
+  for (const std::string& folder : folders)
+    labels.push_back(std::lower_bound(names.begin(), names.end(), folder) - names.begin());
+  file.write("/labels", at::tensor(labels, at::kLong));
+  file.write_attribute("/", "class_names", fmt::format("{}", fmt::join(names, "\n")));
+}
+
 at::Tensor read_split(const Hdf5File& file, int64_t rows) {
   const at::Tensor split = read_integers(file, "split", rows, 3);
   return split.defined() ? split.to(at::kByte) : split;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "framework/checkpoint/hdf5_file.h"
 
@@ -19,6 +20,10 @@ Hdf5File open_data_file(const std::string& path, const std::string& kind);
 
 // [rows] int64, 0 <= label < 65536; undefined when the file has none.
 at::Tensor read_labels(const Hdf5File& file, int64_t rows);
+
+// The data set `labels` [N], the place of each row's folder among all folders' names, and the
+// attribute `class_names`: what importers make of sub-folders.
+void write_classes(const std::vector<std::string>& folders, Hdf5File& file);
 
 // [rows] uint8: 0 train, 1 validation, 2 test; undefined when the file has none.
 at::Tensor read_split(const Hdf5File& file, int64_t rows);

@@ -32,6 +32,13 @@ at::Tensor coordinates_of(const std::vector<at::Tensor>& axes) {
   return at::stack(at::meshgrid(axes, "ij"), -1);
 }
 
+at::Tensor regular_grid(const DataSpec& spec, const std::vector<int64_t>& points) {
+  std::vector<at::Tensor> axes;
+  for (size_t axis = 0; axis < points.size(); ++axis)
+    axes.push_back(regular_points(spec, axis, points[axis]));
+  return coordinates_of(axes).to(at::kFloat);
+}
+
 std::vector<Batch> split_by_grid(const Batch& batch, std::vector<at::Tensor>* rows) {
   TORCH_CHECK(batch.coordinates.defined(), "a batch of functions needs coordinates");
   const int64_t axes = batch.x.dim() - 2;

@@ -10,6 +10,9 @@
 
 namespace ornstein {
 
+// `points` along each axis of the domain: [n, 1] or [n, m, 2] float32.
+at::Tensor regular_grid(const DataSpec& spec, const std::vector<int64_t>& points);
+
 // `points` of an axis of the domain, [points] float64, at equal distances: from the first to the
 // last coordinate of all grids, both among them; on a periodic axis x_0 + j period/points.
 at::Tensor regular_points(const DataSpec& spec, size_t axis, int64_t points);

@@ -1,75 +1,23 @@
-// What the tests of the kind `functions` share: files in a folder of the test's own.
+// What the tests of the kind `functions` share.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-#include <string>
-#include <vector>
-
-#include "framework/base/errors.h"
-#include "framework/checkpoint/hdf5_file.h"
-#include "framework/data/data_file.h"
-#include "framework/data/dataset_factory.h"
+#include "tests/datasets/data_files.h"
 
 namespace ornstein::functions {
 
 void register_with(DatasetFactory& factory);
 
-class FunctionFiles : public testing::Test {
+class FunctionFiles : public DataFiles {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              fmt::format("ornstein_functions_{}_{}", ::getpid(),
-                          testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
-    register_with(kinds_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return folder_ / name; }
-  std::vector<std::string> files_left() const {
-    std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_))
-      names.push_back(entry.path().filename());
-    std::sort(names.begin(), names.end());
-    return names;
-  }
+  FunctionFiles() : DataFiles("functions", register_with) {}
 
   // A functions file of these data sets and this period, if any.
   std::string file(const std::string& name, const std::vector<NamedTensor>& tensors,
                    const std::vector<double>& period = {}) const {
-    write_data_file(path(name), "functions", [&](Hdf5File& file) {
+    return DataFiles::file(name, tensors, [&](Hdf5File& file) {
       if (!period.empty()) file.write_attribute("/", "period", period);
-      for (const NamedTensor& tensor : tensors) file.write("/" + tensor.name, tensor.tensor);
     });
-    return path(name);
   }
-  std::string text(const std::string& name, const std::string& content) const {
-    std::ofstream(path(name), std::ios::binary) << content;
-    return path(name);
-  }
-  DataKind kind() const { return kinds_.make("functions"); }
-
-  std::filesystem::path folder_;
-  DatasetFactory kinds_{"kind of data"};
 };
-
-// What `action` is refused with, a user's mistake, must name all of `parts` in one line.
-inline void expect_refusal(const std::function<void()>& action,
-                           const std::vector<std::string>& parts) {
-  try {
-    action();
-    ADD_FAILURE() << "accepted; should name " << fmt::format("{}", fmt::join(parts, ", "));
-  } catch (const Error& error) {
-    const std::string said = error.what();
-    EXPECT_EQ(exit_code_of(error), kUserMistake) << said;
-    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
-    for (const std::string& part : parts)
-      EXPECT_NE(said.find(part), std::string::npos) << "'" << part << "' is missing in: " << said;
-  }
-}
 
 }  // namespace ornstein::functions

@@ -26,15 +26,8 @@ at::Tensor column(std::initializer_list<double> points) {
   return at::tensor(points, at::kDouble).unsqueeze(1);
 }
 
-at::Tensor regular(const DataSpec& spec, const std::vector<int64_t>& points) {
-  std::vector<at::Tensor> axes;
-  for (size_t axis = 0; axis < points.size(); ++axis)
-    axes.push_back(regular_points(spec, axis, points[axis]));
-  return coordinates_of(axes).to(at::kFloat);
-}
-
 TEST(RegularPoints, HaveBothEndsOrGoRoundOnce) {
-  const at::Tensor grid = regular(kCylinder, {8, 5});
+  const at::Tensor grid = regular_grid(kCylinder, {8, 5});
   EXPECT_TRUE(at::equal(grid.select(2, 0).select(1, 0), at::arange(8) * 45.0F));
   EXPECT_TRUE(at::equal(grid.select(2, 1).select(0, 3), at::arange(5) * 0.5F));
 }
@@ -43,7 +36,7 @@ TEST_F(GivenFunctions, StandAtTheirPointsOfAFinerGrid) {
   const at::Tensor values = at::tensor({3.0, 1.0, 4.0, 1.5}, at::kDouble).view({2, 1, 2});
   const auto given =
       open_given(file("g.h5", {{"values", values}, {"coordinates", column({3, 0.5})}}), kLine,
-                 regular(kLine, {9}));
+                 regular_grid(kLine, {9}));
   EXPECT_EQ(given->spec().rows, 2);
   const Batch batch = given->rows(at::tensor({1, 0, 1}, at::kLong));
   EXPECT_EQ(batch.x.sizes(), at::IntArrayRef({3, 1, 9}));
@@ -57,7 +50,7 @@ TEST_F(GivenFunctions, StandAtTheirPointsOfAFinerGrid) {
 TEST_F(GivenFunctions, MayBeOnePoint) {
   const at::Tensor value = at::full({1, 1, 1}, 2.5, at::kDouble);
   const Batch batch = open_given(file("g.h5", {{"values", value}, {"coordinates", column({3})}}),
-                                 kLine, regular(kLine, {5}))
+                                 kLine, regular_grid(kLine, {5}))
                           ->rows(at::zeros({1}, at::kLong));
   EXPECT_TRUE(at::equal(batch.mask[0], at::arange(5) == 3));
   EXPECT_EQ(batch.x[0][0][3].item<float>(), 2.5F);
@@ -70,7 +63,7 @@ TEST_F(GivenFunctions, MeetTheGridRoundACircle) {
   points = at::cat({points, points + at::tensor({180.0, 0.0}, at::kDouble)});  // -90 and 90 degrees
   const at::Tensor values = at::arange(4, at::kDouble).view({1, 1, 2, 2});
   const Batch batch = open_given(file("g.h5", {{"values", values}, {"coordinates", points}}),
-                                 kCylinder, regular(kCylinder, {4, 3}))
+                                 kCylinder, regular_grid(kCylinder, {4, 3}))
                           ->rows(at::zeros({1}, at::kLong));
   at::Tensor expected = at::zeros({4, 3});
   expected[3][0] = 0, expected[3][2] = 1, expected[1][0] = 2, expected[1][2] = 3;
@@ -82,7 +75,7 @@ TEST_F(GivenFunctions, MayHaveHolesAndConditions) {
   at::Tensor values = at::ones({2, 1, 5}, at::kDouble);
   values.select(2, 3).fill_(NAN);
   const at::Tensor condition = at::arange(4, at::kFloat).view({2, 2});
-  const at::Tensor grid = regular(kLine, {5});
+  const at::Tensor grid = regular_grid(kLine, {5});
   const Batch both = open_given(file("g.h5", {{"values", values},
                                               {"coordinates", column({0, 1, 2, 3, 4})},
                                               {"condition", condition}}),
@@ -98,7 +91,7 @@ TEST_F(GivenFunctions, MayHaveHolesAndConditions) {
 }
 
 TEST_F(GivenFunctions, ThatDoNotFitAreRefused) {
-  const at::Tensor grid = regular(kLine, {5}), one = at::ones({1, 1, 2}, at::kDouble);
+  const at::Tensor grid = regular_grid(kLine, {5}), one = at::ones({1, 1, 2}, at::kDouble);
   const auto refuse = [&](const std::vector<NamedTensor>& content, const std::string& why) {
     const std::string name = file("g.h5", content);
     expect_refusal([&] { open_given(name, kLine, grid); }, {"g.h5", why});

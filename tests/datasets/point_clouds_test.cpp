@@ -1,8 +1,5 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <numbers>
 
 #include "datasets/point_clouds/cloud_dataset.h"
@@ -10,10 +7,8 @@
 #include "datasets/point_clouds/normalisation.h"
 #include "datasets/point_clouds/surface.h"
 #include "datasets/point_clouds/twins.h"
-#include "framework/base/errors.h"
 #include "framework/base/random.h"
-#include "framework/data/data_file.h"
-#include "framework/data/dataset_factory.h"
+#include "tests/datasets/data_files.h"
 
 namespace ornstein::point_clouds {
 
@@ -23,53 +18,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class PointClouds : public testing::Test {
+class PointClouds : public DataFiles {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              fmt::format("ornstein_clouds_{}_{}", ::getpid(),
-                          testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(folder_);
-    register_with(kinds_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  PointClouds() : DataFiles("point_clouds", register_with) {}
 
-  std::string path(const std::string& name) const { return folder_ / name; }
-  std::string file(const std::string& name, const std::vector<NamedTensor>& tensors) const {
-    write_data_file(path(name), "point_clouds", [&](Hdf5File& file) {
-      for (const NamedTensor& tensor : tensors) file.write("/" + tensor.name, tensor.tensor);
-    });
-    return path(name);
-  }
-  std::string text(const std::string& name, const std::string& content) const {
-    fs::create_directories(fs::path(path(name)).parent_path());
-    std::ofstream(path(name), std::ios::binary) << content;
-    return path(name);
-  }
-  DataKind kind() const { return kinds_.make("point_clouds"); }
   void import(const std::string& source, const std::vector<std::string>& settings) const {
     kind().import({source}, path("out.h5"), {.settings = settings});
   }
-
-  fs::path folder_;
-  DatasetFactory kinds_{"kind of data"};
 };
 
 Batch all_of(const DataSource& source) {
   return source.all->rows(at::arange(source.all->spec().rows));
-}
-
-// What `action` is refused with, a user's mistake, must name all of `parts`.
-void expect_refusal(const std::function<void()>& action, const std::vector<std::string>& parts) {
-  try {
-    action();
-    ADD_FAILURE() << "accepted; should name " << fmt::format("{}", fmt::join(parts, ", "));
-  } catch (const Error& error) {
-    EXPECT_EQ(exit_code_of(error), kUserMistake);
-    for (const std::string& part : parts)
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
-          << "'" << part << "' is missing in: " << error.what();
-  }
 }
 
 at::Tensor some_clouds(int64_t clouds = 6, int64_t points = 20) {

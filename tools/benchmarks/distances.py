@@ -42,11 +42,13 @@ def frechet(x, y):
     return np.sum((x.mean(0) - y.mean(0)) ** 2) + np.trace(cov_x) + np.trace(cov_y) - 2 * cross
 
 
+def lengths(a, b):
+    """|a_i - b_j| of rows."""
+    return np.sqrt((np.sum(a**2, 1)[:, None] + np.sum(b**2, 1) - 2 * a @ b.T).clip(0))
+
+
 def energy(x, y):
     """2 E|x - y| - E|x - x'| - E|y - y'|, unbiased; Szekely and Rizzo 2013."""
-    def lengths(a, b):
-        return np.sqrt((np.sum(a**2, 1)[:, None] + np.sum(b**2, 1) - 2 * a @ b.T).clip(0))
-
     def within(a):
         distances = lengths(a, a)
         np.fill_diagonal(distances, 0)
@@ -59,8 +61,7 @@ def energy_test(x, y, permutations=9999):
     """(energy distance, p-value) of rows in the mean-square norm, as framework/evaluation/energy_distance.h does it."""
     rows = np.concatenate([x, y]).reshape(len(x) + len(y), -1)
     rows = rows / np.sqrt(rows.shape[1])
-    square = np.sum(rows**2, 1)
-    pooled = np.sqrt((square[:, None] + square - 2 * rows @ rows.T).clip(0))
+    pooled = lengths(rows, rows)
     np.fill_diagonal(pooled, 0)
     n, m = len(x), len(y)
 

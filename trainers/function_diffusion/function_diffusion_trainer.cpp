@@ -76,12 +76,13 @@ FunctionDiffusionTrainer::FunctionDiffusionTrainer(const ConfigReader& root, con
 
 // What the finest grid is too large for is said before anything begins.
 void FunctionDiffusionTrainer::require_norm() const {
-  std::vector<at::Tensor> axes;
-  for (size_t axis = 0; axis + 1 < spec_.shape.size(); ++axis)
-    axes.push_back(regular_points(spec_, axis, spec_.shape[axis + 1]));
+  const std::vector<int64_t> points(spec_.shape.begin() + 1, spec_.shape.end());
+  const auto space = space_on(regular_grid(spec_, points));
+  // Eigenfunctions of a small grid can be had, and take seconds: sampling needs none.
+  if (settings_.norm == Norm::spectral && space->shares().numel() <= kMostDensePoints) return;
   std::vector<int64_t> row = spec_.shape;
   row.insert(row.begin(), 1);
-  space_on(coordinates_of(axes).to(at::kFloat))->squared_norm(at::zeros(row));
+  space->squared_norm(at::zeros(row));
 }
 
 std::vector<ParameterGroup> FunctionDiffusionTrainer::parameters() {

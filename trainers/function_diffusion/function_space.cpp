@@ -87,6 +87,7 @@ void refuse_divergent(const ConfigReader& trainer, const SpaceSettings& settings
 FunctionSpace::FunctionSpace(const SpaceSettings& settings, const at::Tensor& coordinates)
     : norm_(settings.norm),
       sobolev_length_(settings.sobolev_length),
+      terms_(settings.terms),
       noise_(settings.noise),
       coordinates_(coordinates),
       grid_(grid_of(coordinates, settings.noise.period)),
@@ -94,7 +95,6 @@ FunctionSpace::FunctionSpace(const SpaceSettings& settings, const at::Tensor& co
   const at::Tensor weights = grid_.weights();
   size_ = weights.sum().item<double>();
   shares_ = weights / size_;
-  if (norm_ == Norm::spectral) mercer_ = MercerNorm::on(noise_, coordinates, settings.terms);
 }
 
 at::Tensor FunctionSpace::draw(const at::Tensor& like, at::Generator& generator) const {
@@ -106,6 +106,7 @@ at::Tensor FunctionSpace::squared_norm(const at::Tensor& e) const {
     case Norm::l2:
       return squared_l2(e, grid_) / (size_ * e.size(1));
     case Norm::spectral:
+      if (!mercer_) mercer_ = MercerNorm::on(noise_, coordinates_, terms_);
       return (*mercer_)(e) / e.size(1);
     case Norm::sobolev:
       return squared_sobolev(e, grid_, sobolev_length_) / (size_ * e.size(1));

@@ -71,11 +71,12 @@ class FunctionSpace {
  private:
   const Norm norm_;
   const double sobolev_length_;
+  const int64_t terms_;
   const Kernel noise_;
   const at::Tensor coordinates_;
   const Grid grid_;
   const GaussianField field_;
-  std::optional<MercerNorm> mercer_;
+  mutable std::optional<MercerNorm> mercer_;  // a memo: made by the first loss, sampling needs none
   at::Tensor shares_;
   double size_ = 0;  // |D|, the sum of the quadrature's weights
 };
