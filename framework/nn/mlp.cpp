@@ -9,10 +9,14 @@ namespace {
 
 class Mlp : public torch::nn::Module {
  public:
-  Mlp(int64_t width, int64_t depth, const TimeFeatures& features, const NetworkShape& shape)
-      : features_(features), output_shape_(shape.input) {
+  Mlp(int64_t width, int64_t depth, const TimeFeatures& features,
+      std::vector<double> position_frequencies, const NetworkShape& shape)
+      : features_(features),
+        position_frequencies_(std::move(position_frequencies)),
+        output_shape_(shape.input) {
     output_shape_.front() = shape.outputs;
-    const int64_t inputs = c10::multiply_integers(shape.input);
+    const int64_t inputs = c10::multiply_integers(shape.input) *
+                           (1 + 2 * static_cast<int64_t>(position_frequencies_.size()));
     const int64_t outputs = c10::multiply_integers(output_shape_);
     input_ = register_module("input", torch::nn::Linear(inputs + features.size(), width));
     if (shape.classes > 0)
@@ -24,8 +28,14 @@ class Mlp : public torch::nn::Module {
   }
 
   at::Tensor forward(const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels) {
-    at::Tensor h =
-        add_class(input_(at::cat({x.flatten(1), features_(t)}, 1)), class_embedding_, labels);
+    const at::Tensor flat = x.flatten(1);
+    std::vector<at::Tensor> inputs{flat};
+    for (const double f : position_frequencies_) {
+      inputs.push_back((f * flat).sin());
+      inputs.push_back((f * flat).cos());
+    }
+    inputs.push_back(features_(t));
+    at::Tensor h = add_class(input_(at::cat(inputs, 1)), class_embedding_, labels);
     for (size_t i = 0; i < layers_->size(); ++i)
       h = h + at::silu(layers_->at<torch::nn::LinearImpl>(i).forward(h));
     return output_(at::silu(h)).unflatten(1, output_shape_);
@@ -33,6 +43,7 @@ class Mlp : public torch::nn::Module {
 
  private:
   TimeFeatures features_;
+  std::vector<double> position_frequencies_;
   std::vector<int64_t> output_shape_;  // of one row
   torch::nn::Linear input_{nullptr}, output_{nullptr};
   torch::nn::Embedding class_embedding_{nullptr};
@@ -46,7 +57,8 @@ Network make_mlp(const ConfigReader& section, const NetworkShape& shape) {
   const int64_t width = section.integer("width", 128, 1);
   const int64_t depth = section.integer("depth", 3, 0);
   const TimeFeatures features = read_geometric_features(section, 16, 0.25, 4);
-  auto mlp = std::make_shared<Mlp>(width, depth, features, shape);
+  const auto frequencies = section.numbers("position_frequencies", std::vector<double>{});
+  auto mlp = std::make_shared<Mlp>(width, depth, features, frequencies, shape);
   return {mlp, [mlp](const at::Tensor& x, const at::Tensor& t, const Batch& given) {
             return mlp->forward(x, t, given.labels);
           }};

@@ -42,7 +42,7 @@ endfunction()
 # ornstein::NAME::register_with(TrainerFactory&), which the generated register_all_trainers.cpp calls.
 function(add_trainer name)
   ornstein_library(trainer_${name} SOURCES ${ARGN} LINK ornstein_training ornstein_nn ornstein_diffusion
-    ornstein_evaluation ornstein_math)
+    ornstein_evaluation ornstein_spaces ornstein_math)
   set_property(GLOBAL APPEND PROPERTY ORNSTEIN_TRAINERS ${name})
 endfunction()
 

@@ -1,0 +1,120 @@
+// The trainer `riemannian` with a network of random parameters: what must hold for any network.
+#include <gtest/gtest.h>
+
+#include "framework/base/errors.h"
+#include "tests/support/serial_rows.h"
+#include "tests/trainers/riemannian_support.h"
+#include "tests/trainers/trainer_calls.h"
+#include "trainers/riemannian/riemannian_trainer.h"
+
+namespace ornstein::riemannian {
+namespace {
+
+at::Tensor points(const Space& space, int64_t rows, uint64_t seed) {
+  at::Generator generator = make_generator(seed);
+  return space.reference_sample(rows, generator, at::TensorOptions(at::kDouble));
+}
+
+struct Session {
+  Session(const std::string& trainer, const std::string& space, int64_t ambient, double scale)
+      : configuration(Configuration::from_text(
+            fmt::format(R"({{"trainer": {{{}}}, "network": {{"name": "mlp", "width": 32}}}})",
+                        trainer),
+            "test")),
+        data(space, points(make_space(space, ambient), 32, 1)) {
+    seed_default_generators(1);
+    method = std::make_unique<RiemannianTrainer>(configuration->root(), data.spec());
+    at::Generator generator = make_generator(2);
+    const at::NoGradGuard no_gradients;
+    for (const auto& group : method->parameters())
+      for (const auto& [name, tensor] : group.parameters)
+        if (name == "output.weight")
+          tensor.copy_(scale * at::randn(tensor.sizes(), generator, tensor.options()));
+  }
+
+  std::unique_ptr<Configuration> configuration;
+  PointsOnSpace data;
+  std::unique_ptr<RiemannianTrainer> method;
+};
+
+// Row R9, for the score's flow and for a matched one.
+TEST(RiemannianTrainer, DensityOfAnyNetworkOnTheSphereIntegratesToOne) {
+  for (const std::string loss : {"denoising", "flow_matching"}) {
+    const bool flow = loss == "flow_matching";
+    Session session(fmt::format(R"("loss": "{}", "normalisation_latitudes": 24, "nll_rows": 4,
+                                "tolerance": 1e-4)",
+                                loss) +
+                        (flow ? "" : R"(, "sigma_min": 0.3, "bound_times": 0)"),
+                    "sphere", 3, flow ? 0.5 : 0.1);
+    const auto figures = session.method->evaluate({session.data, nullptr, 0}, serial_rows());
+    EXPECT_NEAR(figure(figures, "normalisation").value, 1, 0.01) << loss;
+    EXPECT_GT(std::abs(figure(figures, "nll").value - std::log(4 * M_PI)), 0.01) << loss;
+  }
+}
+
+// The bounds of a network that is no score are bounds on other densities than the flow's; of the
+// untrained one, whose output is zero, all are that of the reference law.
+TEST(RiemannianTrainer, UntrainedItIsTheReferenceLaw) {
+  for (const auto& [space, ambient] : std::vector<std::pair<std::string, int64_t>>{
+           {"sphere", 4}, {"torus", 2}, {"so3", 9}, {"hyperbolic", 3}}) {
+    const bool flat_end = space != "hyperbolic";
+    Session session(R"("bound_times": 4, "bound_paths": 2, "steps": 200, "sigma_min": 0.1,
+                    "walk_steps": 10)",
+                    space, ambient, 0);
+    const auto figures = session.method->evaluate({session.data, nullptr, 0}, serial_rows());
+    const Space law = make_space(space, ambient);
+    const double truth =
+        -law.reference_log_density(session.data.rows(at::arange(32)).x.to(at::kDouble))
+             .mean()
+             .item<double>();
+    EXPECT_NEAR(figure(figures, "nll").value, truth, 1e-6) << space;
+    EXPECT_NEAR(figure(figures, "nll_bound").value, truth, flat_end ? 1e-6 : 1) << space;
+    EXPECT_GT(figure(figures, "nll_walk_bound").value, truth - 0.3) << space;
+  }
+}
+
+TEST(RiemannianTrainer, EverySamplerAndLossWorksOnEverySpaceAndStaysOnIt) {
+  for (const auto& [space, ambient] :
+       std::vector<std::pair<std::string, int64_t>>{{"sphere", 3},
+                                                    {"torus", 3},
+                                                    {"so3", 9},
+                                                    {"hyperbolic", 3},
+                                                    {"euclidean", 2},
+                                                    {"product:sphere3,torus2", 5},
+                                                    {"product:hyperbolic3,so39", 12}})
+    for (const char* loss : {"denoising", "varadhan", "implicit", "sliced", "flow_matching"}) {
+      const bool flow = std::string(loss) == "flow_matching";
+      for (const char* sampler : {"walk", "heun", "adaptive"}) {
+        if (flow && sampler[0] == 'w') continue;
+        Session session(
+            fmt::format(R"("loss": "{}", "sampler": "{}", "steps": 60, "tolerance": 0.1)", loss,
+                        sampler) +
+                (flow ? "" : R"(, "walk_steps": 3)"),
+            space, ambient, 0.1);
+        const Batch batch = session.data.rows(at::arange(16));
+        const Loss result = shard_loss(*session.method, batch.x, 0, 1, session.data);
+        EXPECT_TRUE(std::isfinite(result.sum.item<double>())) << space << " " << loss;
+        result.sum.backward();
+        at::Generator generator = make_generator(3);
+        const at::Tensor x = session.method->sample({0, 4, 0, {}}, generator).x;
+        EXPECT_LT(make_space(space, ambient).defect(x).max().item<double>(), 1e-5)
+            << space << " " << sampler;
+      }
+    }
+}
+
+TEST(RiemannianTrainer, RefusesWhatHasNoGeometry) {
+  const auto configuration = Configuration::from_text(R"({"network": {"name": "mlp"}})", "test");
+  DataSpec spec{.kind = "points", .space = "binary", .rows = 8, .shape = {4}};
+  EXPECT_THROW(RiemannianTrainer(configuration->root(), spec), DataError);
+  spec = {.kind = "images", .rows = 8, .shape = {1, 8, 8}};
+  EXPECT_THROW(RiemannianTrainer(configuration->root(), spec), ConfigError);
+  const auto walk = Configuration::from_text(
+      R"({"trainer": {"loss": "flow_matching", "sampler": "walk"}, "network": {"name": "mlp"}})",
+      "test");
+  spec = {.kind = "points", .space = "torus", .rows = 8, .shape = {2}};
+  EXPECT_THROW(RiemannianTrainer(walk->root(), spec), ConfigError);
+}
+
+}  // namespace
+}  // namespace ornstein::riemannian

@@ -1,0 +1,92 @@
+// RiemannianTrainer::evaluate.
+#include "trainers/riemannian/likelihood.h"
+#include "trainers/riemannian/riemannian_trainer.h"
+
+namespace ornstein::riemannian {
+namespace {
+
+constexpr int64_t kLossRows = 4096;  // of the held-out loss: its error is below a percent
+
+// Midpoints of a grid of equal areas, `latitudes` rows of twice as many: [first, first + rows) of
+// them, [rows, 3].
+at::Tensor sphere_grid(int64_t latitudes, int64_t first, int64_t rows) {
+  const at::Tensor index = at::arange(first, first + rows, at::kLong);
+  const at::Tensor i = at::floor_divide(index, 2 * latitudes).to(at::kDouble);
+  const at::Tensor j = index.remainder(2 * latitudes).to(at::kDouble);
+  const at::Tensor height = (2 * i + 1) / static_cast<double>(latitudes) - 1;
+  const at::Tensor angle = (2 * j + 1) * (std::numbers::pi / static_cast<double>(2 * latitudes));
+  const at::Tensor radius = (1 - height.square()).sqrt();
+  return at::stack({radius * angle.cos(), radius * angle.sin(), height}, 1);
+}
+
+}  // namespace
+
+at::Tensor RiemannianTrainer::log_density(const at::Tensor& x, at::Generator& generator) const {
+  DivergenceKind divergence{DivergenceKind::Kind::exact, {}};
+  if (hutchinson_) {
+    const at::Tensor coins = at::rand({x.size(0), space_.noise_size()}, generator, x.options());
+    divergence = {DivergenceKind::Kind::hutchinson, 1 - 2 * (coins < 0.5).to(x.scalar_type())};
+  }
+  return flow_log_density(space_, flow(divergence), x, tolerance_);
+}
+
+std::vector<Figure> RiemannianTrainer::evaluate(const EvaluationRequest& request,
+                                                const ParallelRows& rows) {
+  const at::NoGradGuard no_gradients;
+  network_.network().module->eval();
+  const int64_t total = request.held_out.spec().rows;
+  const at::Tensor losses = rows.collect(
+      std::min(total, kLossRows), [&](int64_t first, int64_t count, at::Generator& generator) {
+        return row_losses(rows_of(request.held_out, first, count), 0, count, generator).detach();
+      });
+  std::vector<Figure> figures{mean_figure("loss", losses, "per dimension")};
+  add_likelihoods(request, rows, figures);
+  if (normalisation_latitudes_ > 0) figures.push_back(normalisation(rows));
+  return figures;
+}
+
+void RiemannianTrainer::add_likelihoods(const EvaluationRequest& request, const ParallelRows& rows,
+                                        std::vector<Figure>& figures) const {
+  const int64_t total = request.held_out.spec().rows;
+  const int64_t count = nll_rows_ == 0 ? total : std::min(total, nll_rows_);
+  const auto over_rows = [&](const auto& log_density) {
+    return rows.collect(count, [&](int64_t first, int64_t block, at::Generator& generator) {
+      return -log_density(rows_of(request.held_out, first, block), generator);
+    });
+  };
+  const auto score_function = [this](const at::Tensor& y, const at::Tensor& tau) {
+    return score(y, tau);
+  };
+  figures.push_back(mean_figure("nll",
+                                over_rows([&](const at::Tensor& x, at::Generator& generator) {
+                                  return log_density(x, generator);
+                                }),
+                                "nats"));
+  if (bound_times_ > 0)
+    figures.push_back(mean_figure(
+        "nll_bound", over_rows([&](const at::Tensor& x, at::Generator& generator) {
+          return bound_in_continuous_time(process_, score_function, x, bound_times_, generator);
+        }),
+        "nats"));
+  if (bound_paths_ > 0)
+    figures.push_back(mean_figure(
+        "nll_walk_bound", over_rows([&](const at::Tensor& x, at::Generator& generator) {
+          const at::Tensor weights = walk_log_weight(
+              process_, score_function, x.repeat_interleave(bound_paths_, 0), steps_, generator);
+          return at::logsumexp(weights.view({x.size(0), bound_paths_}), 1) -
+                 std::log(static_cast<double>(bound_paths_));
+        }),
+        "nats"));
+}
+
+Figure RiemannianTrainer::normalisation(const ParallelRows& rows) const {
+  const int64_t cells = 2 * normalisation_latitudes_ * normalisation_latitudes_;
+  const at::Tensor density =
+      rows.collect(cells, [&](int64_t first, int64_t count, at::Generator& generator) {
+        return log_density(sphere_grid(normalisation_latitudes_, first, count), generator).exp();
+      });
+  const double mean = density.mean().item<double>();
+  return {"normalisation", mean * std::exp(space_.log_volume()), 0, ""};
+}
+
+}  // namespace ornstein::riemannian

@@ -1,0 +1,38 @@
+// A network for a field on a space: points go in by features that are smooth on the space, and a
+// tangent vector comes out.
+//   factor       features
+//   euclidean    the numbers
+//   sphere       the unit vector
+//   torus        cos and sin of each angle
+//   rotations    the matrix
+//   hyperbolic   log_o(x) about the origin o, without its time coordinate, which is 0
+// The vector is that of `noise_size` numbers by Space::tangent_from: coefficients on a family that
+// spans the tangent space (De Bortoli et al. 2022, arXiv:2202.02763, app. E).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "framework/nn/network.h"
+#include "framework/spaces/space.h"
+
+namespace ornstein::riemannian {
+
+int64_t feature_count(const Space& space);
+at::Tensor features(const Space& space, const at::Tensor& x);  // [b, D] -> [b, feature_count]
+
+class SpaceNetwork {
+ public:
+  SpaceNetwork() = default;
+  SpaceNetwork(const ConfigReader& network, const Space& space);
+
+  const Network& network() const { return network_; }
+
+  // [b, D], tangent at x [b, D], of x's type; time [b] as the network embeds it. The network itself
+  // computes in float32.
+  at::Tensor operator()(const Space& space, const at::Tensor& x, const at::Tensor& time) const;
+
+ private:
+  Network network_;
+};
+
+}  // namespace ornstein::riemannian
