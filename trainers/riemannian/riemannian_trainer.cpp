@@ -60,7 +60,7 @@ RiemannianTrainer::RiemannianTrainer(const ConfigReader& root, const DataSpec& s
   } else if (sampler_ == Sampler::walk) {
     trainer.fail("sampler", "flow matching has no walk; take heun or adaptive");
   }
-  network_ = SpaceNetwork(root.section("network"), space_);
+  network_ = SpaceNetwork(root, space_);
 }
 
 std::vector<ParameterGroup> RiemannianTrainer::parameters() {
@@ -68,12 +68,12 @@ std::vector<ParameterGroup> RiemannianTrainer::parameters() {
 }
 
 at::Tensor RiemannianTrainer::score(const at::Tensor& x, const at::Tensor& tau) const {
-  const at::Tensor noise = network_(space_, x, 0.5 * tau.log());
+  const at::Tensor noise = network_(space_, x, tau.sqrt(), 0.5 * tau.log());
   return space_.reference_score(x) + noise / noise_variance(tau).sqrt().unsqueeze(1);
 }
 
 at::Tensor RiemannianTrainer::velocity(const at::Tensor& x, const at::Tensor& t) const {
-  return network_(space_, x, kFlowClock * t);
+  return network_(space_, x, t, kFlowClock * t);
 }
 
 Loss RiemannianTrainer::loss(const Batch& batch, const Step& step) {

@@ -39,13 +39,23 @@ at::Tensor features(const Space& space, const at::Tensor& x) {
   return at::cat(parts, 1);
 }
 
-SpaceNetwork::SpaceNetwork(const ConfigReader& network, const Space& space)
-    : network_(make_network(network, {{feature_count(space)}, space.noise_size()})) {}
+SpaceNetwork::SpaceNetwork(const ConfigReader& root, const Space& space)
+    : frequencies_(root.section("trainer").numbers("frequencies", std::vector<double>{})) {
+  const int64_t inputs = feature_count(space) * (1 + 2 * static_cast<int64_t>(frequencies_.size()));
+  network_ = make_network(root.section("network"), {{inputs}, space.noise_size()});
+}
 
 at::Tensor SpaceNetwork::operator()(const Space& space, const at::Tensor& x,
-                                    const at::Tensor& time) const {
+                                    const at::Tensor& sigma, const at::Tensor& time) const {
+  const at::Tensor smooth = features(space, x);
+  std::vector<at::Tensor> inputs{smooth};
+  for (const double f : frequencies_) {
+    const at::Tensor left = (-0.5 * (f * sigma).square()).exp().unsqueeze(1);
+    inputs.push_back(left * (f * smooth).sin());
+    inputs.push_back(left * (f * smooth).cos());
+  }
   const at::Tensor output =
-      network_.call(features(space, x).to(at::kFloat), time.to(at::kFloat), {});
+      network_.call(at::cat(inputs, 1).to(at::kFloat), time.to(at::kFloat), {});
   return space.tangent_from(x, output.to(x.scalar_type()));
 }
 
