@@ -49,7 +49,7 @@ TEST(EnergyTest, HasUniformPValuesUnderEqualLaws) {
 TEST(EnergyTest, TellsLawsApartThatDifferInSpreadAlone) {
   auto generator = make_generator(3);
   const at::Tensor x = at::randn({100, 4}, generator), y = 2 * at::randn({100, 4}, generator);
-  const EnergyTest test = energy_test(x, y, 2000);
+  const TwoSampleTest test = energy_test(x, y, 2000);
   EXPECT_DOUBLE_EQ(test.p_value, 1.0 / 2001);
   EXPECT_DOUBLE_EQ(test.distance, energy_distance(x, y));
   EXPECT_DOUBLE_EQ(energy_test(x, y, 2000).p_value, test.p_value);

@@ -66,7 +66,7 @@ std::vector<Figure> FunctionDiffusionTrainer::evaluate(const EvaluationRequest& 
   const at::Tensor finer = standardise(moments_, samples_on(coordinates));
   figures.push_back(energy_outside(finer, space_on(coordinates)->grid(), band));
   const at::Tensor root = space->shares().sqrt();  // |.| is that of L2(D)
-  const EnergyTest test = energy_test(u * root, every_second(finer) * root);
+  const TwoSampleTest test = energy_test(u * root, every_second(finer) * root);
   figures.push_back({"refinement_distance", test.distance, 0, "std"});
   figures.push_back({"refinement_p_value", test.p_value, 0, ""});
 
