@@ -7,7 +7,7 @@
 //   d = geodesic distance    the same on a space. Zero for equal laws, and nowhere negative where
 //                            the distance is of negative type: Euclidean and hyperbolic spaces,
 //                            spheres (not strictly: it is blind to some differences between laws
-//                            that antipodes hide; Lyons 2014, arXiv:1411.5045). On tori and
+//                            that antipodes hide; Lyons 2020, arXiv:1905.02863). On tori and
 //                            rotations that is not assured.
 //   d = -k_tau(x, y)         the squared maximum mean discrepancy (Gretton et al. 2012, JMLR 13,
 //                            eq. 3) with the heat kernel p_tau(x | y)/p_tau(x | x), positive
