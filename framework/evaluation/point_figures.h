@@ -1,13 +1,17 @@
 // What `evaluate` says of samples of points on a space, beside a method's own likelihood.
 //
-//   energy_distance     geodesic (two_sample.h), samples against held-out rows
-//   energy_p_value      of the permutation test on it
-//   mmd_squared         by the heat kernel of time tau, root of tau a quarter of the median
-//   distance mmd_p_value           of two pooled rows; not of SO(n), n > 3 duplicates share of
-//   held-out rows that are training rows nll_uniform         nats, of the uniform law, where the
-//   space is compact: log volume nll_kernel_density  nats, of held-out rows under the fit to
-//   training rows (kernel_density.h), and kernel_density_bandwidth   what it chose, in the
-//   distance's unit; not of SO(n), n > 3
+//   energy_distance, energy_p_value: geodesic (two_sample.h), samples against held-out rows.
+//
+//   mmd_squared, mmd_p_value: by the heat kernel of time tau, the root of tau being a quarter of
+//   the median distance of two pooled rows; not of SO(n), n > 3.
+//
+//   nll_uniform: nats, of the uniform law, where the space is compact: the log volume.
+//
+//   nll_kernel_density: nats, of held-out rows under the fit to training rows (kernel_density.h),
+//   and kernel_density_bandwidth, what it chose, in the distance's unit; not of SO(n), n > 3.
+//
+//   duplicates: the share of held-out rows that are training rows.
+//
 // Two-sample tests see at most the first 1,000 rows of each set, and divide them 999 times.
 #pragma once
 
