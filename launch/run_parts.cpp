@@ -20,9 +20,12 @@ namespace {
 namespace fs = std::filesystem;
 
 // How a trained model is sampled, in methods that have such a key.
-const std::vector<std::string> kSamplingKeys = {"trainer.sampler", "trainer.variance",
-                                                "trainer.steps", "trainer.conditioning",
-                                                "trainer.guidance_iterations"};
+const std::vector<std::string> kSamplingKeys = {"trainer.sampler",
+                                                "trainer.variance",
+                                                "trainer.steps",
+                                                "trainer.conditioning",
+                                                "trainer.guidance_iterations",
+                                                "trainer.tolerance"};
 
 std::vector<std::string> matches(const std::string& pattern) {
   glob_t found = {};

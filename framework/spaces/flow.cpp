@@ -33,11 +33,6 @@ at::Tensor combined(const std::vector<at::Tensor>& parts, const double* weights,
 
 }  // namespace
 
-at::Tensor geodesic_euler_step(const Space& space, const Flow& flow, double t, const at::Tensor& x,
-                               double h) {
-  return space.exp(x, h * flow(t, x).value);
-}
-
 at::Tensor geodesic_heun_step(const Space& space, const Flow& flow, double t, const at::Tensor& x,
                               double h) {
   const at::Tensor start = flow(t, x).value, there = space.exp(x, h * start);

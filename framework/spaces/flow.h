@@ -19,9 +19,7 @@ namespace ornstein {
 // V(t, x) [b, D] tangent at x, and the rate [b], which may be undefined.
 using Flow = std::function<FieldWithDivergence(double t, const at::Tensor& x)>;
 
-// First order, and second (Heun: the slope at the end is carried back to the start).
-at::Tensor geodesic_euler_step(const Space& space, const Flow& flow, double t, const at::Tensor& x,
-                               double h);
+// Heun's, second order: the slope at the end is carried back to the start.
 at::Tensor geodesic_heun_step(const Space& space, const Flow& flow, double t, const at::Tensor& x,
                               double h);
 

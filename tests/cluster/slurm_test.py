@@ -1,5 +1,7 @@
 """The batch templates under a throw-away Slurm, two nodes x two ranks: whatever ends a start, the next one goes on by
 itself and the run ends with the same bytes as one that nothing disturbed."""
+import filecmp
+import json
 import os
 import pathlib
 import shutil
@@ -9,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from cluster import (PLAIN, SMALL, SOURCE, STEPS, ClusterCase, Slurm, arguments, last_checkpoint, logged_steps, long_form,
+from cluster import (MPIRUN, PLAIN, SMALL, SOURCE, STEPS, ClusterCase, Slurm, arguments, last_checkpoint, logged_steps, long_form,
                      require, settings, wait_for)
 
 TEMPLATES = SOURCE / "launch/slurm"
@@ -277,6 +279,29 @@ class Readme(SlurmCase):
             self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}\n{done.stderr}")
             tried += 1
         self.assertEqual(tried, 8)
+
+
+@long_form
+class EveryKind(SlurmCase):
+    """One configuration of each kind of data, and of each space, ends with the bytes of four ranks on one host."""
+
+    CONFIGURATIONS = ("wavelet_fashion_mnist", "function_diffusion_temperature", "riemannian_earthquake", "riemannian_trp",
+                      "first_hitting_ising", "point_cloud_shapes")
+
+    def test_trains_on_two_nodes_of_two_ranks(self):
+        for name in self.CONFIGURATIONS:
+            with self.subTest(name):
+                path = SOURCE / f"configs/{name}.json"
+                data = json.loads(path.read_text())["dataset"]["path"]
+                values = {"training.steps": 4, "training.global_batch": 16, "training.micro_batch": 4, "checkpoint.every": 4,
+                          "output.sample_every": 0, **({} if ":" in data else {"dataset.path": str(SOURCE / data)})}
+                slurm, plain = self.folder / f"{name}_slurm", self.folder / f"{name}_plain"
+                job = self.submit("train-mpirun.sbatch", slurm, operands=[str(path), "--out", str(slurm), *settings(values)])
+                done = subprocess.run([MPIRUN, "--oversubscribe", "-n", "4", PLAIN["ORNSTEIN"], "train", str(path), "--out",
+                                       str(plain), *settings(values)], env=PLAIN, capture_output=True, text=True, timeout=600)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.slurm.ends(job), "COMPLETED", self.log(slurm))
+                self.assertTrue(filecmp.cmp(last_checkpoint(slurm), last_checkpoint(plain), shallow=False), self.log(slurm))
 
 
 @long_form

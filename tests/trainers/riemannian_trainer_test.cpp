@@ -74,14 +74,8 @@ TEST(RiemannianTrainer, UntrainedItIsTheReferenceLaw) {
 }
 
 TEST(RiemannianTrainer, EverySamplerAndLossWorksOnEverySpaceAndStaysOnIt) {
-  for (const auto& [space, ambient] :
-       std::vector<std::pair<std::string, int64_t>>{{"sphere", 3},
-                                                    {"torus", 3},
-                                                    {"so3", 9},
-                                                    {"hyperbolic", 3},
-                                                    {"euclidean", 2},
-                                                    {"product:sphere3,torus2", 5},
-                                                    {"product:hyperbolic3,so39", 12}})
+  for (const auto& [space, ambient] : std::vector<std::pair<std::string, int64_t>>{
+           {"sphere", 3}, {"euclidean", 2}, {"product:torus2,hyperbolic3,so39", 14}})
     for (const char* loss : {"denoising", "varadhan", "implicit", "sliced", "flow_matching"}) {
       const bool flow = std::string(loss) == "flow_matching";
       for (const char* sampler : {"walk", "heun", "adaptive"}) {
