@@ -58,7 +58,7 @@ TEST(RiemannianTrainer, UntrainedItIsTheReferenceLaw) {
   for (const auto& [space, ambient] : std::vector<std::pair<std::string, int64_t>>{
            {"sphere", 4}, {"torus", 2}, {"so3", 9}, {"hyperbolic", 3}}) {
     const bool flat_end = space != "hyperbolic";
-    Session session(R"("bound_times": 4, "bound_paths": 2, "steps": 200, "sigma_min": 0.1,
+    Session session(R"("bound_times": 4, "bound_paths": 1, "steps": 100, "sigma_min": 0.1,
                     "walk_steps": 10)",
                     space, ambient, 0);
     const auto figures = session.method->evaluate({session.data, nullptr, 0}, serial_rows());
