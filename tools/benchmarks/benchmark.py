@@ -27,14 +27,17 @@ ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", 
 class Study:
     """A program's folder: its runs, and results.md with pictures. Runs and samples that are there are not made again."""
 
-    def __init__(self, doc):
+    def __init__(self, doc, arguments=lambda parser: None):
+        """`arguments(parser)` adds the program's own; `part`, one of them, is added to the folder's name."""
         name = pathlib.Path(sys.argv[0]).name
         parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+        arguments(parser)
         parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: runs/benchmarks/{name}, _long or _quick)")
         size = parser.add_mutually_exclusive_group()
         size.add_argument("--long", action="store_true", help="what the paper would need: more steps, larger images")
         size.add_argument("--quick", action="store_true", help="a few steps, to see that the program runs; no results")
-        chosen = parser.parse_args()
+        self.chosen = chosen = parser.parse_args()
+        name += f"_{chosen.part}" if "part" in chosen else ""
         self.kind = "long" if chosen.long else "quick" if chosen.quick else "short"
         suffix = "" if self.kind == "short" else "_" + self.kind
         self.out = (chosen.out or ROOT / "runs/benchmarks" / (name + suffix)).resolve()
@@ -190,6 +193,11 @@ class Run:
     def functions(self, count, name, *arguments):
         """Functions [count, C, n(, m)] of `ornstein sample ... arguments`, kept under NAME."""
         return functions_of(self.made(f"{name}.h5", "sample", "--count", count, *arguments))[0]
+
+    def points(self, count):
+        """Points [count, D] of `ornstein sample`, seed 0."""
+        with h5py.File(self.made(f"samples_{count}.h5", "sample", "--count", count), "r") as opened:
+            return opened["points"][()].astype(float)
 
     def evaluate(self, data=None):
         """{figure: value}, and {figure + " error": its standard error}; of the file `data`, or the run's own."""
