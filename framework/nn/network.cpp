@@ -4,6 +4,7 @@
 #include "framework/nn/mlp.h"
 #include "framework/nn/point_attention.h"
 #include "framework/nn/resnet.h"
+#include "framework/nn/set_transformer.h"
 #include "framework/nn/unet.h"
 
 namespace ornstein {
@@ -11,12 +12,17 @@ namespace {
 
 using Maker = Network (*)(const ConfigReader&, const NetworkShape&);
 
-// A perceptron needs the grid it was made for, a convolution of pixels its spacing.
+// A perceptron needs the grid it was made for, a convolution of pixels its spacing; both see the
+// order of a set's points.
 NetworkFactory::Maker on_one_grid(Maker make) {
   return [make](const ConfigReader& section, const NetworkShape& shape) {
     if (shape.dimensions > 0)
       section.fail("name", fmt::format("is {}, which knows one grid (functions come on any) choose "
                                        "fourier_operator or point_attention",
+                                       section.text("name", std::nullopt)));
+    if (shape.set)
+      section.fail("name", fmt::format("is {}, which sees the order of its numbers (the points of "
+                                       "a cloud have none) choose set_transformer",
                                        section.text("name", std::nullopt)));
     return make(section, shape);
   };
@@ -39,6 +45,8 @@ NetworkFactory make_network_factory() {
               "Li et al. 2021, arXiv:2010.08895", make_fourier_operator);
   factory.add("point_attention", "integral attention for functions on any points",
               "Cao 2021, arXiv:2105.14995", make_point_attention);
+  factory.add("set_transformer", "attention through latent vectors for sets of points",
+              "Lee et al. 2019, arXiv:1810.00825", make_set_transformer);
   return factory;
 }
 

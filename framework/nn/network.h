@@ -18,7 +18,7 @@ namespace ornstein {
 
 struct NetworkShape {
   std::vector<int64_t> input;  // of one row: [D] or [C, H, W]; of functions [C, n] or [C, n, m], of
-                               // which any n and m may come
+                               // which any n and m may come; of sets [P, D], with any P
   int64_t outputs = 0;         // D or channels of the output
   int64_t classes = 0;         // > 0: `given.labels` is used
 
@@ -27,6 +27,10 @@ struct NetworkShape {
   int64_t condition = 0;   // K > 0: `given.condition` is used, by networks for functions
   std::vector<double> extent, period, spacing;
   bool regular = true;
+
+  // Rows are sets of points: `given.mask` [B, P] is used where it is defined, and the output is
+  // [B, P, outputs].
+  bool set = false;
 };
 
 struct Network {

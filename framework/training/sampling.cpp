@@ -45,7 +45,7 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
   const int64_t blocks = (plan.count + plan.block - 1) / plan.block;
   const int64_t first = blocks * rank(group) / world_size(group);
   const int64_t end = blocks * (rank(group) + 1) / world_size(group);
-  std::vector<at::Tensor> x, labels, condition;
+  std::vector<at::Tensor> x, labels, condition, mask;
   const int64_t rounds = (blocks + world_size(group) - 1) / world_size(group);
   for (int64_t round = 0; round < rounds; ++round) {
     if (plan.stop_here && any(group, plan.stop_here())) throw StopRequested();
@@ -62,6 +62,7 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
     x.push_back(drawn.x);
     if (drawn.labels.defined()) labels.push_back(drawn.labels);
     if (drawn.condition.defined()) condition.push_back(drawn.condition);
+    if (drawn.mask.defined()) mask.push_back(drawn.mask.to(at::kByte));  // MPI has no bool
   }
   auto gather = [&](const std::vector<at::Tensor>& parts) {
     auto form = agree_on_form(group, parts.empty() ? at::Tensor() : parts.front());
@@ -74,6 +75,8 @@ Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup&
   samples.x = gather(x);
   samples.labels = gather(labels);
   samples.condition = gather(condition);
+  samples.mask = gather(mask);
+  if (samples.mask.defined()) samples.mask = samples.mask.to(at::kBool);
   const at::Tensor grid = grid_of(trainer, plan);
   if (grid.defined()) samples.coordinates = grid.to(at::kCPU);
   return samples;

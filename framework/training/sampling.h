@@ -21,9 +21,9 @@ struct SamplePlan {
   std::function<bool()> stop_here = {};       // asked before each round of blocks; or null
 };
 
-// The samples 0..count-1 on every rank, on the CPU: x, and what they have of labels, condition and
-// (shared) coordinates. All ranks call it together. StopRequested on all of them once `stop_here`
-// was true on one.
+// The samples 0..count-1 on every rank, on the CPU: x, and what they have of labels, condition,
+// mask and (shared) coordinates. All ranks call it together. StopRequested on all of them once
+// `stop_here` was true on one.
 Batch draw_samples(Trainer& trainer, const SamplePlan& plan, const ProcessGroup& group,
                    const at::Device& device);
 

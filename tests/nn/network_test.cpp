@@ -15,6 +15,7 @@ struct Case {
   std::vector<int64_t> input;  // of one row
   int64_t outputs;             // differ from input[0] where the network allows a joined condition
   bool functions = false;      // on [0, 1], or the square
+  bool set = false;            // input [P, D]
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.json; }
@@ -55,6 +56,12 @@ const Case kCases[] = {
      {1, 9, 7},
      2,
      true},
+    {"SetTransformer",
+     R"({"name": "set_transformer", "width": 8, "blocks": 2, "heads": 2, "latents": 3})",
+     {9, 3},
+     2,
+     false,
+     true},
 };
 
 class EveryNetwork : public testing::TestWithParam<Case> {
@@ -65,6 +72,7 @@ class EveryNetwork : public testing::TestWithParam<Case> {
     const auto configuration = Configuration::from_text(GetParam().json, "test");
     seed_default_generators(7);
     NetworkShape shape = {GetParam().input, GetParam().outputs, classes};
+    shape.set = GetParam().set;
     if (GetParam().functions) {
       shape.dimensions = shape.input.size() - 1;
       for (int64_t i = 0; i < shape.dimensions; ++i)
@@ -106,7 +114,7 @@ class EveryNetwork : public testing::TestWithParam<Case> {
 TEST_P(EveryNetwork, ReturnsZerosOfTheOutputShapeBeforeTraining) {
   const at::Tensor y = make(0).call(x(), t_, given());
   std::vector<int64_t> sizes = GetParam().input;
-  sizes[0] = GetParam().outputs;
+  sizes[GetParam().set ? 1 : 0] = GetParam().outputs;
   sizes.insert(sizes.begin(), kRows);
   EXPECT_EQ(y.sizes(), at::IntArrayRef(sizes));
   EXPECT_TRUE(at::equal(y, at::zeros_like(y)));
@@ -219,7 +227,7 @@ TEST(Mlp, OfThePlaneHas54274Parameters) {
 
 TEST(NetworkFactory, SaysWhatExists) {
   const NetworkFactory factory = make_network_factory();
-  ASSERT_EQ(factory.entries().size(), 5u);
+  ASSERT_EQ(factory.entries().size(), 6u);
   for (const auto& [name, entry] : factory.entries()) EXPECT_FALSE(entry.summary.empty()) << name;
   const auto configuration = Configuration::from_text(R"({"name": "unett"})", "test");
   EXPECT_THROW(make_network(configuration->root(), {{1, 8, 8}, 1}), ConfigError);
@@ -240,6 +248,22 @@ TEST(NetworkFactory, GivesFunctionsToNetworksOfFunctionsOnly) {
       EXPECT_THROW(make_network(configuration->root(), {{1, 8, 8}, 1}), ConfigError) << name;
     } else {
       EXPECT_THROW(make_network(configuration->root(), functions), ConfigError) << name;
+    }
+  }
+}
+
+// The points of a set have no order, and what sees none in them takes nothing else.
+TEST(NetworkFactory, GivesSetsToNetworksOfSetsOnly) {
+  const NetworkShape clouds = {.input = {16, 3}, .outputs = 3, .set = true};
+  const NetworkFactory factory = make_network_factory();
+  for (const auto& [name, entry] : factory.entries()) {
+    const auto configuration =
+        Configuration::from_text(fmt::format(R"({{"name": "{}"}})", name), "test");
+    if (name == "set_transformer") {
+      EXPECT_NO_THROW(make_network(configuration->root(), clouds));
+      EXPECT_THROW(make_network(configuration->root(), {{1, 8, 8}, 1}), ConfigError);
+    } else {
+      EXPECT_THROW(make_network(configuration->root(), clouds), ConfigError) << name;
     }
   }
 }

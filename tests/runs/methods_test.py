@@ -15,11 +15,12 @@ FEW = {"training.steps": STEPS, "training.global_batch": 8, "training.micro_batc
 
 
 def configurations():
-    """{method: its first configuration}, one for each flow, without those that other tests hold to the same."""
+    """{method: its first configuration}, one for each flow or model, without those that other tests hold to the same."""
     found = {}
     for path in sorted((SOURCE / "configs").glob("*.json")):
         config = json.loads(path.read_text())
-        name = "_".join([config["trainer"]["name"], *filter(None, [config.get("flow", {}).get("name")])])
+        name = "_".join([config["trainer"]["name"], *filter(None, [config.get("flow", {}).get("name"),
+                                                                   config["trainer"].get("model")])])
         if name not in ("score", "wavelet"):
             found.setdefault(name, (path, config))
     return found
@@ -29,7 +30,7 @@ class MethodsCase(Case):
     def few(self, path, config, out, ranks=1, flags=(), **values):
         kind = config["dataset"]["kind"]
         path_given = config["dataset"]["path"]  # of points: the space decides, so the real file
-        data = (f"{kind}.h5" if kind in ("images", "functions")
+        data = (f"{kind}.h5" if kind in ("images", "functions", "point_clouds")
                 else str(SOURCE / path_given) if path_given.startswith("data/") else path_given)
         return self.succeed("train", path, "--out", out, *flags, *settings({"dataset.path": data, **FEW, **values}),
                             ranks=ranks, folder=self.folder)
@@ -57,7 +58,7 @@ class EveryMethod(MethodsCase):
                     self.succeed("sample", f"{name}_2", "--count", 6, "--steps", 4, "--out", out, ranks=ranks,
                                  folder=self.folder)
                     with h5py.File(self.folder / out, "r") as file:
-                        drawn.append(file[{"functions": "values"}.get(kind, kind)][()])
+                        drawn.append(file[{"functions": "values", "point_clouds": "points"}.get(kind, kind)][()])
                 self.assertTrue(np.array_equal(drawn[0], drawn[1]) and np.array_equal(drawn[0], drawn[2]))
                 self.assertTrue(np.isfinite(drawn[0]).all())
 

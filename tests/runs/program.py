@@ -99,7 +99,7 @@ def settings(values):
 
 
 class Case(unittest.TestCase):
-    """A scratch folder with a small images and a small functions file."""
+    """A scratch folder with small files of images, functions and ragged point clouds."""
 
     @classmethod
     def setUpClass(cls):
@@ -117,6 +117,13 @@ class Case(unittest.TestCase):
             file.attrs["format_version"] = 1
             file["values"] = noise.normal(size=(40, 1, 64)).astype(np.float32).cumsum(2)
             file["coordinates"] = np.linspace(0, 1, 64)[:, None]
+        with h5py.File(cls.folder / "point_clouds.h5", "w") as file:
+            file.attrs["kind"] = "point_clouds"
+            file.attrs["format_version"] = 1
+            sizes = noise.integers(12, 33, 40)
+            file["points"] = noise.normal(size=(sizes.sum(), 3)).astype(np.float32)
+            file["offsets"] = np.concatenate([[0], sizes.cumsum()])
+            file["labels"] = np.arange(40) % 3
 
     def succeed(self, *arguments, **options):
         code, out, error = run(*arguments, **options)

@@ -54,6 +54,8 @@ std::shared_ptr<const Dataset> data_of(const std::string& kind) {
   }
   if (kind == "functions")
     return std::make_shared<MemoryFunctions>(at::randn({24, 1, 64}, generator), unit_interval(64));
+  if (kind == "point_clouds")
+    return std::make_shared<MemoryDataset>(kind, at::randn({24, 32, 3}, generator));
   return std::make_shared<MemoryDataset>(kind, at::randn({24, 2}, generator));
 }
 

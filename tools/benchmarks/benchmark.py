@@ -199,6 +199,13 @@ class Run:
         with h5py.File(self.made(f"samples_{count}.h5", "sample", "--count", count), "r") as opened:
             return opened["points"][()].astype(float)
 
+    def cloud_picture(self, name, caption, count):
+        """NAME.png of the first `count` samples, drawn by the program."""
+        picture = self.study.out / f"{name}.png"
+        if not picture.exists():
+            self.study.ornstein("sample", self.folder, "--count", count, "--image", picture)
+        self.study.write(f"![{caption}]({picture.name})")
+
     def evaluate(self, data=None):
         """{figure: value}, and {figure + " error": its standard error}; of the file `data`, or the run's own."""
         figures = json.loads(self.made("figures.json", "evaluate", *(["--data", data] if data else [])).read_text())["figures"]
@@ -212,6 +219,21 @@ class Run:
         lines = self.metrics()
         images = np.diff([0] + [line["samples"] for line in lines])
         return sum(n / line["samples_per_second"] for n, line in zip(images, lines))
+
+
+def cloud_rows(runs, figures, columns):
+    """Lines of a table of figures of clouds: a model each, then held-out and training clouds in the samples' place."""
+    def cell(values, key):
+        if key not in values:
+            return ""
+        error = values[key + " error"]
+        return f"{values[key]:.3g} +- {error:.2g}" if error else f"{values[key]:.3g}"
+
+    any_run = next(iter(figures.values()))
+    return [*([name, f"{runs[name].training_seconds():.0f}", *(cell(values, key) for key in columns)]
+              for name, values in figures.items()),
+            ["training clouds", "", *(cell(any_run, key + "_of_train") for key in columns)],
+            ["held-out clouds", "", *(cell(any_run, key + "_of_held_out") for key in columns)]]
 
 
 def functions_of(file):
