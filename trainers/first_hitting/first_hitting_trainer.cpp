@@ -1,0 +1,167 @@
+#include "trainers/first_hitting/first_hitting_trainer.h"
+
+#include "framework/base/errors.h"
+#include "framework/diffusion/noise_levels.h"
+#include "trainers/first_hitting/ball.h"
+#include "trainers/first_hitting/cube.h"
+#include "trainers/first_hitting/fixed_time.h"
+
+namespace ornstein::first_hitting {
+namespace {
+
+std::shared_ptr<const Domain> read_domain(const ConfigReader& trainer, const DataSpec& spec,
+                                          bool* euler) {
+  const int64_t d = spec.shape[0];
+  if (spec.space == "binary") {
+    const int64_t cells = trainer.integer("cells", 16, 2, 1024);
+    if ((cells & (cells - 1)) != 0)
+      trainer.fail("cells", fmt::format("is {} (lattices are halved) give a power of two", cells));
+    return std::make_shared<Cube>(d, cells / 2);
+  }
+  const double resolution = trainer.number("resolution", 0.002, 1e-5, 0.5);
+  const int64_t steps = trainer.integer("steps", 200, 1);
+  if (spec.space != "sphere") return std::make_shared<FixedTime>(d, resolution, steps);
+  if (d < 2) trainer.fail("name", "first_hitting needs spheres of at least two coordinates");
+  *euler = trainer.choice("sampler", "spheres", {"spheres", "euler"}) == "euler";
+  return std::make_shared<Ball>(d, resolution, steps, *euler);
+}
+
+}  // namespace
+
+FirstHittingTrainer::FirstHittingTrainer(const ConfigReader& root, const DataSpec& spec)
+    : spec_(spec), euclidean_(spec.space.empty() || spec.space == "euclidean") {
+  if (spec.kind != "points" || !(euclidean_ || spec.space == "sphere" || spec.space == "binary")) {
+    throw ConfigError(
+        fmt::format("trainer.name: first_hitting cannot learn {} {} (it knows points of spheres, "
+                    "binary and euclidean ones) choose another trainer",
+                    spec.space, spec.kind));
+  }
+  const ConfigReader trainer = root.section("trainer");
+  bool euler = false;
+  domain_ = read_domain(trainer, spec, &euler);
+  weighs_paths_ = !euler;
+  bound_draws_ = trainer.integer("bound_draws", 64, 1);
+  importance_rows_ = trainer.integer("importance_rows", 256, 0);
+  importance_paths_ = trainer.integer("importance_paths", 16, 1);
+  evaluation_samples_ = trainer.integer("evaluation_samples", 1024, 2);
+  network_ = make_network(root.section("network"), {.input = spec.shape, .outputs = spec.shape[0]});
+  if (euclidean_)
+    moments_ = {at::zeros({spec.shape[0]}, at::kDouble), at::ones({spec.shape[0]}, at::kDouble)};
+}
+
+std::vector<ParameterGroup> FirstHittingTrainer::parameters() {
+  return {{"network", parameters_of(network_)}};
+}
+
+std::vector<NamedTensor> FirstHittingTrainer::state() {
+  if (!euclidean_) return {};
+  return {{"mean", moments_.mean}, {"std", moments_.std}};
+}
+
+void FirstHittingTrainer::fit(const Dataset& train, const ParallelRows& rows) {
+  if (!euclidean_) return;
+  const at::Tensor sums =
+      rows.sum(train.spec().rows, [&](int64_t first, int64_t count, at::Generator&) {
+        return power_sums(rows_of(train, first, count).x);
+      });
+  const Moments measured = moments_from(sums);
+  moments_.mean.copy_(measured.mean);
+  moments_.std.copy_(measured.std);
+}
+
+Loss FirstHittingTrainer::loss(const Batch& batch, const Step& step) {
+  network_.module->train();
+  at::Generator generator = step.generator;
+  const int64_t rows = batch.x.size(0);
+  const at::Tensor x = inward(batch.x);
+  const at::Tensor u = stratified_uniforms(step.shard * rows, rows, step.shards * rows, generator);
+  const at::Tensor sum =
+      costs(domain_->bridges(x, u, generator), rows).sum() - domain_->log_base(x).sum();
+  return {sum, static_cast<double>(rows), {}};
+}
+
+at::Tensor FirstHittingTrainer::output(const at::Tensor& z) const {
+  const Seen seen = domain_->seen(z);
+  return network_.call(seen.input.to(at::kFloat), seen.time.to(at::kFloat), {}).to(at::kDouble);
+}
+
+at::Tensor FirstHittingTrainer::costs(const Bridges& bridges, int64_t rows) const {
+  return domain_->cost(output(bridges.z), bridges).view({-1, rows}).mean(0);
+}
+
+at::Tensor FirstHittingTrainer::bounds(const at::Tensor& x, int64_t draws,
+                                       at::Generator& generator) const {
+  const int64_t rows = x.size(0);
+  const at::Tensor ends = inward(x).repeat({draws, 1});
+  const at::Tensor stratum = at::arange(draws, ends.options()).repeat_interleave(rows);
+  const at::Tensor u =
+      (stratum + at::rand({draws * rows}, generator, ends.options())) / static_cast<double>(draws);
+  const at::Tensor bound =
+      costs(domain_->bridges(ends, u, generator), rows) - domain_->log_base(inward(x));
+  return euclidean_ ? bound - standardise_log_det(moments_, x) : bound;
+}
+
+at::Tensor FirstHittingTrainer::inward(const at::Tensor& x) const {
+  const at::Tensor exact = x.to(at::kDouble);
+  return euclidean_ ? standardise(moments_, exact) : exact;
+}
+
+Arrivals FirstHittingTrainer::walks(int64_t rows, int64_t steps, at::Generator& generator) const {
+  const auto domain = steps > 0 ? domain_->with_steps(steps) : domain_;
+  Arrivals arrivals = walk(
+      *domain, [this](const at::Tensor& z) { return output(z); }, rows, {}, generator);
+  arrivals.z = domain->hit(arrivals.z, generator);
+  return arrivals;
+}
+
+Batch FirstHittingTrainer::sample(const SampleRequest& request, at::Generator& generator) {
+  const at::NoGradGuard no_gradients;
+  network_.module->eval();
+  const at::Tensor x = walks(request.rows, request.steps, generator).z;
+  return {(euclidean_ ? unstandardise(moments_, x) : x).to(at::kFloat)};
+}
+
+std::vector<Figure> FirstHittingTrainer::evaluate(const EvaluationRequest& request,
+                                                  const ParallelRows& rows) {
+  const at::NoGradGuard no_gradients;
+  network_.module->eval();
+  const int64_t total = request.held_out.spec().rows;
+  const at::Tensor bound =
+      rows.collect(total, [&](int64_t first, int64_t count, at::Generator& generator) {
+        return bounds(rows_of(request.held_out, first, count).x, bound_draws_, generator);
+      });
+  std::vector<Figure> figures{mean_figure("nll_bound", bound, "nats")};
+  if (weighs_paths_ && importance_rows_ > 0) {
+    const at::Tensor weighted = rows.collect(
+        std::min(total, importance_rows_),
+        [&](int64_t first, int64_t count, at::Generator& generator) {
+          const at::Tensor x = rows_of(request.held_out, first, count).x;
+          const at::Tensor log_density = importance_log_density(
+              *domain_, [this](const at::Tensor& z) { return output(z); }, inward(x),
+              importance_paths_, generator);
+          return euclidean_ ? -log_density - standardise_log_det(moments_, x) : -log_density;
+        });
+    figures.push_back(mean_figure("nll_importance", weighted, "nats"));
+  }
+  const int64_t samples = request.samples > 0 ? request.samples : evaluation_samples_;
+  const at::Tensor steps = rows.collect(
+      samples, [&](int64_t, int64_t count, at::Generator& g) { return walks(count, 0, g).steps; });
+  figures.push_back(mean_figure("steps_per_sample", steps, "steps"));
+  figures.push_back({"steps_longest", steps.max().item<double>(), 0, "steps"});
+  return figures;
+}
+
+Batch FirstHittingTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
+  return data.rows(at::arange(first, first + rows, at::kLong));
+}
+
+void register_with(TrainerFactory& factory) {
+  factory.add("first_hitting",
+              "Brownian motion with a learnt drift, for spheres, binary rows and points",
+              "Ye, Wu and Liu 2022, First Hitting Diffusion Models",
+              [](const ConfigReader& root, const DataSpec& spec) {
+                return std::make_unique<FirstHittingTrainer>(root, spec);
+              });
+}
+
+}  // namespace ornstein::first_hitting
