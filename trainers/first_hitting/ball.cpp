@@ -10,7 +10,7 @@ constexpr double kOvershoot = 0.5826;  // -zeta(1/2)/sqrt(2 pi), in steps' devia
 constexpr double kLargestEta = 0.9;
 
 double eta_of(int64_t d, double resolution, int64_t steps) {
-  const double wanted = 2 * static_cast<double>(d) * std::log(1 / resolution);
+  const double wanted = 1.3 * static_cast<double>(d) * std::log(1 / resolution);  // measured
   return std::min(kLargestEta, std::sqrt(wanted / static_cast<double>(steps)));
 }
 
@@ -88,18 +88,18 @@ Move Ball::euler_step(const at::Tensor& z, const at::Tensor& s, at::Generator& g
 
 at::Tensor Ball::directions_towards(const at::Tensor& x, const at::Tensor& z, const at::Tensor& rho,
                                     at::Generator& generator) const {
-  const at::Tensor distance = length(x - z).squeeze(1);
-  const at::Tensor most = at::log1p(2 * rho * length(z).squeeze(1) / (1 - rows_dot(z, z))) -
-                          static_cast<double>(d_) * at::log1p(-rho / distance);
-  const at::Tensor here = log_poisson(z, x) + most;
+  const at::Tensor way = x - z, distance = length(way), pole = way / distance;
+  const at::Tensor r = rho / distance.squeeze(1), size = length(z).squeeze(1);
+  const at::Tensor most = 1 - (size - rho).square();
   at::Tensor drawn = at::empty_like(z);
   at::Tensor open = at::arange(z.size(0), at::device(z.device()).dtype(at::kLong));
   while (open.numel() > 0) {
-    const at::Tensor v = uniform_directions(open.numel(), d_, generator);
+    const PoissonDraw draw =
+        draw_poisson(pole.index_select(0, open), r.index_select(0, open), generator);
+    const at::Tensor v = draw.along + draw.across;
     const at::Tensor there = z.index_select(0, open) + rho.index_select(0, open).unsqueeze(1) * v;
-    const at::Tensor chance =
-        (log_poisson(there, x.index_select(0, open)) - here.index_select(0, open)).exp();
-    const at::Tensor taken = ~(at::rand(chance.sizes(), generator, z.options()) > chance);
+    const at::Tensor chance = (1 - there.square().sum(1)) / most.index_select(0, open);
+    const at::Tensor taken = ~(at::rand(chance.sizes(), generator, z.options()) >= chance);
     drawn.index_put_({open.masked_select(taken)}, v.index({taken}));
     open = open.masked_select(~taken);
   }

@@ -27,7 +27,7 @@ class Ball final : public Domain {
  public:
   Ball(int64_t d, double resolution, double eta, bool euler)
       : d_(d), resolution_(resolution), eta_(eta), euler_(euler) {}
-  // eta such that the walk of s = 0 on spheres takes about `steps`: log e loses eta^2/(2 d) a step.
+  // eta such that the walk of s = 0 on spheres takes about `steps`: the number falls as eta^-2.
   Ball(int64_t d, double resolution, int64_t steps, bool euler);
 
   at::Tensor start(int64_t rows) const override;
@@ -47,7 +47,8 @@ class Ball final : public Domain {
 
  private:
   Move euler_step(const at::Tensor& z, const at::Tensor& s, at::Generator& generator) const;
-  // v of density P(z + rho v, x)/P(z, x), by rejection; rho [n] at most eta e.
+  // v of density P(z + rho v, x)/P(z, x), rho [n] < e: as a function of v, |x - z - rho v|^-d is a
+  // Poisson kernel itself, and 1 - |z + rho v|^2 is left to rejection, which takes more than half.
   at::Tensor directions_towards(const at::Tensor& x, const at::Tensor& z, const at::Tensor& rho,
                                 at::Generator& generator) const;
 

@@ -75,7 +75,7 @@ at::Tensor Cube::cost(const at::Tensor& output, const Bridges& bridges) const {
   const Chances q = towards(bridges.x, inside, delta_), p = of_model(output, inside, delta_);
   const at::Tensor divergence = at::xlogy(q.up, q.up) - at::xlogy(q.up, p.up) +
                                 at::xlogy(q.down, q.down) - at::xlogy(q.down, p.down);
-  return bridges.weight * at::where(alive(bridges.z), divergence, 0.0).sum(1);
+  return bridges.weight * at::where(alive(bridges.z), divergence, 0.0).sum(1) + log_base(bridges.x);
 }
 
 Move Cube::step(const at::Tensor& z, const at::Tensor& output, const at::Tensor& x,

@@ -10,7 +10,7 @@
 // nothing is to be corrected for. With D = 1 the law is exact at any delta; else steps of
 // coordinates that depend on each other are taken independently, an error of the order delta^2, and
 // part of the model: the bound is that of the chain,
-//   -log p(x) <= D log 2 + E_Q^x sum_k sum_(i alive) KL((1 + delta b^x_i)/2 || (1 + delta s_i)/2).
+//   -log p(x) <= E_Q^x sum_k sum_(i alive) KL((1 + delta b^x_i)/2 || (1 + delta s_i)/2).
 // States of bridges are drawn exactly: the step k by the probability that some coordinate is alive
 // (whose sum is the mean number of steps, the weight); which are; the place of one that is by the
 // killed walk's law, turned to 1 - z so that the odds are z to 1 - z towards x_i (h-transform).

@@ -85,6 +85,10 @@ at::Tensor FirstHittingTrainer::output(const at::Tensor& z) const {
   return network_.call(seen.input.to(at::kFloat), seen.time.to(at::kFloat), {}).to(at::kDouble);
 }
 
+at::Tensor FirstHittingTrainer::drift(const at::Tensor& z) const {
+  return domain_->drift(output(z), z);
+}
+
 at::Tensor FirstHittingTrainer::costs(const Bridges& bridges, int64_t rows) const {
   return domain_->cost(output(bridges.z), bridges).view({-1, rows}).mean(0);
 }

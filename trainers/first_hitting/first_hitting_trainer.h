@@ -32,6 +32,8 @@ class FirstHittingTrainer final : public Trainer {
   // `steps_per_sample`, `steps_longest`.
   std::vector<Figure> evaluate(const EvaluationRequest& request, const ParallelRows& rows) override;
 
+  at::Tensor drift(const at::Tensor& z) const;  // s of states z [n, S], [n, D]
+
  private:
   at::Tensor output(const at::Tensor& z) const;                  // of the network, float64
   at::Tensor costs(const Bridges& bridges, int64_t rows) const;  // [rows]: means over a row's
