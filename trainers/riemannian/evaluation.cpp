@@ -42,11 +42,11 @@ std::vector<Figure> RiemannianTrainer::evaluate(const EvaluationRequest& request
       });
   std::vector<Figure> figures{mean_figure("loss", losses, "per dimension")};
   add_likelihoods(request, rows, figures);
-  const at::Tensor samples = rows.collect(
-      request.samples > 0 ? request.samples : evaluation_samples_,
-      [&](int64_t first, int64_t count, at::Generator& generator) {
-        return sample({first, count, 0, {}}, generator).x.to(at::kDouble);
-      });
+  const at::Tensor samples =
+      rows.collect(request.samples > 0 ? request.samples : evaluation_samples_,
+                   [&](int64_t first, int64_t count, at::Generator& generator) {
+                     return sample({first, count, 0, {}}, generator).x.to(at::kDouble);
+                   });
   const at::Tensor train =
       request.train ? rows_of(*request.train, 0, request.train->spec().rows) : at::Tensor();
   for (Figure& figure : point_figures(space_, samples, rows_of(request.held_out, 0, total), train))
