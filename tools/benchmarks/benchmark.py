@@ -212,6 +212,10 @@ class Run:
         return {key + end: figure[of] for key, figure in figures.items()
                 for end, of in (("", "value"), (" error", "standard_error"))}
 
+    def trainer(self, key):
+        """A key of the resolved section `trainer`."""
+        return json.loads((self.folder / "config.json").read_text())["trainer"][key]
+
     def metrics(self):
         return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
 
