@@ -4,7 +4,8 @@
 // factor of the space, and on tori the angle along each axis. The kernel is a product of functions
 // of one separation each, tabulated as cubic Hermite splines of log p, from the value and the slope
 // -r pull (heat_kernel.h) at the ends of 2,048 intervals up to ten standard deviations; beyond them
-// the function itself is asked. The splines' error in log p is below 1e-7, less than the kernels'.
+// the function itself is asked. Within a regime of the kernel the splines' error in log p is below
+// 1e-7; where two regimes join they smooth the step between them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
