@@ -113,6 +113,18 @@ TEST(FirstHitting, LearnsTheDriftOfAVonMisesFisherLaw) {
   EXPECT_NEAR(bound.value, true_nll, 0.02);
   EXPECT_GT(figure(figures, "steps_per_sample").value, 20);
   EXPECT_GT(figure(figures, "steps_longest").value, figure(figures, "steps_per_sample").value);
+  // The walk's own density is normalised: its mean over a spiral that covers the sphere evenly.
+  const int64_t n = 1500;
+  const at::Tensor number = at::arange(n, at::kDouble);
+  const at::Tensor height = 1 - (2 * number + 1) / n, turn = number * M_PI * (3 - std::sqrt(5));
+  const at::Tensor across = (1 - height.square()).sqrt();
+  const at::Tensor spiral = at::stack({height, across * turn.cos(), across * turn.sin()}, 1);
+  const DriftNetwork network = [&](const at::Tensor& state) {
+    return fixture.trainer->drift(state) * (1 - state.norm(2, 1, true) + 0.02);
+  };
+  const at::Tensor density = importance_log_density(ball, network, spiral, 4, generator).exp();
+  EXPECT_NEAR(4 * M_PI * mean_of(density), 1, 0.01);
+
   auto sampling = make_generator(4);
   const at::Tensor drawn = fixture.trainer->sample({0, 4000, 0, {}}, sampling).x;
   expect_mean(drawn.select(1, 0).to(at::kDouble), 1 / std::tanh(kKappa) - 1 / kKappa, 0.01);

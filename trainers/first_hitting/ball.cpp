@@ -45,8 +45,20 @@ Bridges Ball::bridges(const at::Tensor& x, const at::Tensor& u, at::Generator& g
   const at::Tensor pole = x / length(x);
   const PoissonDraw drawn = draw_poisson(pole, r, generator);
   const at::Tensor along = r.unsqueeze(1) * drawn.along, across = r.unsqueeze(1) * drawn.across;
-  return {at::cat({along + across, along - across}), pole.repeat({2, 1}),
-          (time * (e + resolution_) * span).repeat({2})};
+  const at::Tensor z = at::cat({along + across, along - across}), ends = pole.repeat({2, 1});
+  return {z, ends, bridge_drift(z, ends), (time * (e + resolution_) * span).repeat({2})};
+}
+
+Bridges Ball::blended(const Bridges& bridges, const at::Tensor& x) const {
+  const at::Tensor& z = bridges.z;
+  const at::Tensor pole = x / length(x), inner = z.square().sum(1, /*keepdim=*/true);
+  const at::Tensor square =
+      at::maximum(1 + inner - 2 * z.mm(pole.t()), (1 - length(z)).square());  // |x - z|^2, [n, b]
+  const auto d = static_cast<double>(d_);
+  const at::Tensor pull = (-d / 2 * square.log()).softmax(1) / square;
+  Bridges blend = bridges;
+  blend.target = d * (pull.mm(pole) - pull.sum(1, /*keepdim=*/true) * z) - 2 * z / (1 - inner);
+  return blend;
 }
 
 at::Tensor Ball::bridge_drift(const at::Tensor& z, const at::Tensor& x) const {
@@ -57,7 +69,7 @@ at::Tensor Ball::bridge_drift(const at::Tensor& z, const at::Tensor& x) const {
 
 at::Tensor Ball::cost(const at::Tensor& output, const Bridges& bridges) const {
   const at::Tensor s = drift(output, bridges.z);
-  return bridges.weight * (rows_dot(s, s) / 2 - rows_dot(s, bridge_drift(bridges.z, bridges.x)));
+  return bridges.weight * (rows_dot(s, s) / 2 - rows_dot(s, bridges.target));
 }
 
 Move Ball::step(const at::Tensor& z, const at::Tensor& output, const at::Tensor& x,

@@ -36,6 +36,7 @@ class Ball final : public Domain {
   at::Tensor drift(const at::Tensor& output, const at::Tensor& z) const override;
   Bridges bridges(const at::Tensor& x, const at::Tensor& u,
                   at::Generator& generator) const override;
+  Bridges blended(const Bridges& bridges, const at::Tensor& x) const override;
   at::Tensor cost(const at::Tensor& output, const Bridges& bridges) const override;
   Move step(const at::Tensor& z, const at::Tensor& output, const at::Tensor& x,
             at::Generator& generator) const override;

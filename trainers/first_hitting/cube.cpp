@@ -67,14 +67,24 @@ Bridges Cube::bridges(const at::Tensor& x, const at::Tensor& u, at::Generator& g
   const at::Tensor z = place.to(x).clamp(1, 2 * m_ - 1) * delta_;
   const at::Tensor odds = at::where(x > 0.5, z, 1 - z);
   const at::Tensor turned = at::where(random({rows, d_}) < odds, z, 1 - z);
-  return {at::where(is_alive, turned, x), x, at::full({rows}, walk_.steps, x.options())};
+  return {at::where(is_alive, turned, x), x, x, at::full({rows}, walk_.steps, x.options())};
+}
+
+Bridges Cube::blended(const Bridges& bridges, const at::Tensor& x) const {
+  constexpr double kNever = -1e9;  // in place of log 0, where a coordinate has hit the other end
+  const at::Tensor to_one = bridges.z.log().clamp_min(kNever);
+  const at::Tensor to_zero = at::log1p(-bridges.z).clamp_min(kNever);
+  Bridges blend = bridges;
+  blend.target = (to_one.mm(x.t()) + to_zero.mm((1 - x).t())).softmax(1).mm(x);
+  return blend;
 }
 
 at::Tensor Cube::cost(const at::Tensor& output, const Bridges& bridges) const {
   const at::Tensor inside = bridges.z.clamp(delta_, 1 - delta_);
-  const Chances q = towards(bridges.x, inside, delta_), p = of_model(output, inside, delta_);
-  const at::Tensor divergence = at::xlogy(q.up, q.up) - at::xlogy(q.up, p.up) +
-                                at::xlogy(q.down, q.down) - at::xlogy(q.down, p.down);
+  const Chances own = towards(bridges.x, inside, delta_), p = of_model(output, inside, delta_);
+  const Chances q = towards(bridges.target, inside, delta_);
+  const at::Tensor divergence = at::xlogy(own.up, own.up) - at::xlogy(q.up, p.up) +
+                                at::xlogy(own.down, own.down) - at::xlogy(q.down, p.down);
   return bridges.weight * at::where(alive(bridges.z), divergence, 0.0).sum(1) + log_base(bridges.x);
 }
 
@@ -92,8 +102,9 @@ Move Cube::step(const at::Tensor& z, const at::Tensor& output, const at::Tensor&
 at::Tensor Cube::arrived(const at::Tensor& z) const { return ~alive(z).any(1); }
 
 std::shared_ptr<const Domain> Cube::with_steps(int64_t steps) const {
-  int64_t m = m_;
-  while (m > 1 && lattice_walk(m, d_).steps > static_cast<double>(steps)) m /= 2;
+  const double squares = static_cast<double>(steps) / walk_.steps * static_cast<double>(m_ * m_);
+  int64_t m = 1;
+  while (2 * m <= kFinestCells / 2 && static_cast<double>(4 * m * m) <= squares) m *= 2;
   return std::make_shared<const Cube>(d_, m);
 }
 

@@ -21,6 +21,8 @@
 
 namespace ornstein::first_hitting {
 
+inline constexpr int64_t kFinestCells = 64;  // tables grow as the cube of it
+
 class Cube final : public Domain {
  public:
   Cube(int64_t d, int64_t m);  // delta = 1/(2 m), m a power of two
@@ -31,12 +33,13 @@ class Cube final : public Domain {
   at::Tensor drift(const at::Tensor& output, const at::Tensor& z) const override;
   Bridges bridges(const at::Tensor& x, const at::Tensor& u,
                   at::Generator& generator) const override;
+  Bridges blended(const Bridges& bridges, const at::Tensor& x) const override;
   at::Tensor cost(const at::Tensor& output, const Bridges& bridges) const override;
   Move step(const at::Tensor& z, const at::Tensor& output, const at::Tensor& x,
             at::Generator& generator) const override;
   at::Tensor arrived(const at::Tensor& z) const override;
   at::Tensor hit(const at::Tensor& z, at::Generator& generator) const override { return z; }
-  // On a coarser lattice that is part of this one.
+  // On the finest lattice, of at most kFinestCells, whose walks of F = 0 take no more.
   std::shared_ptr<const Domain> with_steps(int64_t steps) const override;
 
   double mean_steps() const { return walk_.steps; }

@@ -32,6 +32,7 @@ struct Seen {
 struct Bridges {
   at::Tensor z;       // [n, S]
   at::Tensor x;       // [n, D], where the bridge ends
+  at::Tensor target;  // [n, D], what the output is to learn: b^x(z), or of the cube x itself
   at::Tensor weight;  // [n]
 };
 
@@ -53,6 +54,11 @@ class Domain {
   // of x's row i mod b, and rows of one x may be antithetic.
   virtual Bridges bridges(const at::Tensor& x, const at::Tensor& u,
                           at::Generator& generator) const = 0;
+
+  // The same states with the targets' means given z over the ends x [b, D] that they were drawn
+  // for: with the weights P(z, x)/P(start, x), since the time a bridge spends at z is that over the
+  // walk's. The cost's mean and gradient stay, without the noise of which x of the batch it was.
+  virtual Bridges blended(const Bridges& bridges, const at::Tensor& x) const = 0;
 
   // [n]: its mean over bridges is E_Q^x int (|s|^2/2 - s . b^x) dt, log p_base(x) less the bound.
   virtual at::Tensor cost(const at::Tensor& output, const Bridges& bridges) const = 0;

@@ -13,7 +13,7 @@ std::shared_ptr<const Domain> read_domain(const ConfigReader& trainer, const Dat
                                           bool* euler) {
   const int64_t d = spec.shape[0];
   if (spec.space == "binary") {
-    const int64_t cells = trainer.integer("cells", 16, 2, 1024);
+    const int64_t cells = trainer.integer("cells", 16, 2, kFinestCells);
     if ((cells & (cells - 1)) != 0)
       trainer.fail("cells", fmt::format("is {} (lattices are halved) give a power of two", cells));
     return std::make_shared<Cube>(d, cells / 2);
@@ -41,7 +41,7 @@ FirstHittingTrainer::FirstHittingTrainer(const ConfigReader& root, const DataSpe
   domain_ = read_domain(trainer, spec, &euler);
   weighs_paths_ = !euler;
   bound_draws_ = trainer.integer("bound_draws", 64, 1);
-  importance_rows_ = trainer.integer("importance_rows", 256, 0);
+  importance_rows_ = trainer.integer("importance_rows", 0, 0);
   importance_paths_ = trainer.integer("importance_paths", 16, 1);
   evaluation_samples_ = trainer.integer("evaluation_samples", 1024, 2);
   network_ = make_network(root.section("network"), {.input = spec.shape, .outputs = spec.shape[0]});
@@ -75,8 +75,8 @@ Loss FirstHittingTrainer::loss(const Batch& batch, const Step& step) {
   const int64_t rows = batch.x.size(0);
   const at::Tensor x = inward(batch.x);
   const at::Tensor u = stratified_uniforms(step.shard * rows, rows, step.shards * rows, generator);
-  const at::Tensor sum =
-      costs(domain_->bridges(x, u, generator), rows).sum() - domain_->log_base(x).sum();
+  const Bridges bridges = domain_->blended(domain_->bridges(x, u, generator), x);
+  const at::Tensor sum = costs(bridges, rows).sum() - domain_->log_base(x).sum();
   return {sum, static_cast<double>(rows), {}};
 }
 
@@ -135,9 +135,9 @@ std::vector<Figure> FirstHittingTrainer::evaluate(const EvaluationRequest& reque
         return bounds(rows_of(request.held_out, first, count).x, bound_draws_, generator);
       });
   std::vector<Figure> figures{mean_figure("nll_bound", bound, "nats")};
-  if (weighs_paths_ && importance_rows_ > 0) {
+  if (weighs_paths_) {
     const at::Tensor weighted = rows.collect(
-        std::min(total, importance_rows_),
+        importance_rows_ == 0 ? total : std::min(total, importance_rows_),
         [&](int64_t first, int64_t count, at::Generator& generator) {
           const at::Tensor x = rows_of(request.held_out, first, count).x;
           const at::Tensor log_density = importance_log_density(

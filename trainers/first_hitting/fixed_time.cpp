@@ -28,15 +28,24 @@ Bridges FixedTime::bridges(const at::Tensor& x, const at::Tensor& u,
   const at::Tensor mean = (1 - to_go) * x;
   const at::Tensor noise =
       (to_go * (1 - to_go)).sqrt() * at::randn(x.sizes(), generator, x.options());
-  const at::Tensor z = at::cat({mean + noise, mean - noise});
-  return {at::cat({z, to_go.repeat({2, 1})}, 1), x.repeat({2, 1}),
+  const at::Tensor z = at::cat({mean + noise, mean - noise}), ends = x.repeat({2, 1});
+  const at::Tensor both = to_go.repeat({2, 1});
+  return {at::cat({z, both}, 1), ends, (ends - z) / both,
           ((to_go + floor()) * span).squeeze(1).repeat({2})};
+}
+
+Bridges FixedTime::blended(const Bridges& bridges, const at::Tensor& x) const {
+  const at::Tensor z = bridges.z.narrow(1, 0, d_), to_go = left(bridges.z);
+  // log P(z, x)/P(start, x) = z . x/(1 - t) - |x|^2 (1/(1 - t) - 1)/2, and what is z's own.
+  const at::Tensor log_weight = z.mm(x.t()) / to_go - x.square().sum(1) * (1 / to_go - 1) / 2;
+  Bridges blend = bridges;
+  blend.target = (log_weight.softmax(1).mm(x) - z) / to_go;
+  return blend;
 }
 
 at::Tensor FixedTime::cost(const at::Tensor& output, const Bridges& bridges) const {
   const at::Tensor s = drift(output, bridges.z);
-  const at::Tensor b = (bridges.x - bridges.z.narrow(1, 0, d_)) / left(bridges.z);
-  return bridges.weight * (s.square() / 2 - s * b).sum(1);
+  return bridges.weight * (s.square() / 2 - s * bridges.target).sum(1);
 }
 
 Move FixedTime::step(const at::Tensor& z, const at::Tensor& output, const at::Tensor& x,

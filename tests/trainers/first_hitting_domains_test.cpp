@@ -1,7 +1,8 @@
-#include "trainers/first_hitting/cube.h"
-
 #include "tests/trainers/first_hitting_support.h"
+#include "trainers/first_hitting/ball.h"
+#include "trainers/first_hitting/cube.h"
 #include "trainers/first_hitting/fixed_time.h"
+#include "trainers/first_hitting/lattice_walk.h"
 
 namespace ornstein::first_hitting {
 namespace {
@@ -102,14 +103,40 @@ TEST(Cube, GapOfDependentCoinsFallsAsTheSquareOfTheStep) {
   expect_mean((x.select(1, 0) == x.select(1, 1)).to(at::kDouble), c, 0.005);
 }
 
-TEST(Cube, TakesACoarserLatticeForFewerSteps) {
+TEST(Cube, TakesAnotherLatticeForOtherNumbersOfSteps) {
   const Cube cube(9, 8);
   auto generator = make_generator(6);
   const auto coarse = cube.with_steps(40);
   const Arrivals arrivals = walk(*coarse, no_output, 4000, {}, generator);
   EXPECT_LE(mean_of(arrivals.steps), 40);
   EXPECT_GT(mean_of(arrivals.steps), 10);
+  EXPECT_GT(mean_of(walk(*cube.with_steps(700), no_output, 500, {}, generator).steps), 350);
   expect_mean(walk(cube, no_output, 4000, {}, generator).steps, cube.mean_steps());
+}
+
+// The expectation of a target given its state is taken over the same ends: the mean cost stays, and
+// varies less.
+void expect_blending(const Domain& domain, const at::Tensor& ends, const DriftNetwork& network) {
+  auto generator = make_generator(8);
+  const int64_t n = 20000;
+  const at::Tensor x = ends.repeat({n / ends.size(0), 1});
+  const Bridges bridges = domain.bridges(x, quantiles(n, generator), generator);
+  const Bridges blended = domain.blended(bridges, ends);
+  const at::Tensor output = network(bridges.z);
+  const at::Tensor cost = of_rows(domain.cost(output, bridges), n);
+  const at::Tensor blend = of_rows(domain.cost(output, blended), n);
+  expect_mean(cost - blend, 0);
+  EXPECT_LT(error_of(blend), error_of(cost));
+}
+
+TEST(Domain, BlendedTargetsHaveTheSameMeanCostAndLessNoise) {
+  auto generator = make_generator(9);
+  const auto network = [](const at::Tensor& z) { return 0.4 + z * z.flip(1); };
+  expect_blending(Ball(3, 0.01, 0.5, false), uniform_directions(4, 3, generator), network);
+  expect_blending(Ball(4, 0.01, 0.5, false), uniform_directions(5, 4, generator), network);
+  expect_blending(Cube(3, 4), at::randint(2, {5, 3}, generator, at::kDouble), network);
+  expect_blending(FixedTime(2, 0.1, 10), at::randn({4, 2}, generator, at::kDouble),
+                  [](const at::Tensor& z) { return 1 - z.narrow(1, 0, 2).flip(1); });
 }
 
 // Data N(0, v): grad log u = z (v - 1)/(v t + 1 - t).
