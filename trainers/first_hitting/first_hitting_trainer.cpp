@@ -2,6 +2,9 @@
 
 #include "framework/base/errors.h"
 #include "framework/diffusion/noise_levels.h"
+#include "framework/evaluation/binary_figures.h"
+#include "framework/evaluation/graph_figures.h"
+#include "framework/evaluation/point_figures.h"
 #include "trainers/first_hitting/ball.h"
 #include "trainers/first_hitting/cube.h"
 #include "trainers/first_hitting/fixed_time.h"
@@ -9,9 +12,11 @@
 namespace ornstein::first_hitting {
 namespace {
 
+constexpr int64_t kMostGraphs = 512;  // whose orbits are counted
+
 std::shared_ptr<const Domain> read_domain(const ConfigReader& trainer, const DataSpec& spec,
                                           bool* euler) {
-  const int64_t d = spec.shape[0];
+  const int64_t d = c10::multiply_integers(spec.shape);
   if (spec.space == "binary") {
     const int64_t cells = trainer.integer("cells", 16, 2, kFinestCells);
     if ((cells & (cells - 1)) != 0)
@@ -29,12 +34,15 @@ std::shared_ptr<const Domain> read_domain(const ConfigReader& trainer, const Dat
 }  // namespace
 
 FirstHittingTrainer::FirstHittingTrainer(const ConfigReader& root, const DataSpec& spec)
-    : spec_(spec), euclidean_(spec.space.empty() || spec.space == "euclidean") {
-  if (spec.kind != "points" || !(euclidean_ || spec.space == "sphere" || spec.space == "binary")) {
+    : spec_(spec),
+      clouds_(spec.kind == "point_clouds"),
+      flat_(clouds_ || spec.space.empty() || spec.space == "euclidean") {
+  const bool points = spec.kind == "points" && (flat_ || spec.space == "sphere" || binary());
+  if (!clouds_ && !points) {
     throw ConfigError(
-        fmt::format("trainer.name: first_hitting cannot learn {} {} (it knows points of spheres, "
-                    "binary and euclidean ones) choose another trainer",
-                    spec.space, spec.kind));
+        fmt::format("trainer.name: first_hitting cannot learn {}{}{} (it knows points of spheres, "
+                    "binary and euclidean ones, and point clouds) choose another trainer",
+                    spec.space, spec.space.empty() ? "" : " ", spec.kind));
   }
   const ConfigReader trainer = root.section("trainer");
   bool euler = false;
@@ -44,9 +52,11 @@ FirstHittingTrainer::FirstHittingTrainer(const ConfigReader& root, const DataSpe
   importance_rows_ = trainer.integer("importance_rows", 0, 0);
   importance_paths_ = trainer.integer("importance_paths", 16, 1);
   evaluation_samples_ = trainer.integer("evaluation_samples", 1024, 2);
-  network_ = make_network(root.section("network"), {.input = spec.shape, .outputs = spec.shape[0]});
-  if (euclidean_)
-    moments_ = {at::zeros({spec.shape[0]}, at::kDouble), at::ones({spec.shape[0]}, at::kDouble)};
+  if (binary()) graphs_ = trainer.flag("graphs", false);
+  const int64_t axes = spec.shape.back();
+  network_ =
+      make_network(root.section("network"), {.input = spec.shape, .outputs = axes, .set = clouds_});
+  if (flat_) moments_ = {at::zeros({axes}, at::kDouble), at::ones({axes}, at::kDouble)};
 }
 
 std::vector<ParameterGroup> FirstHittingTrainer::parameters() {
@@ -54,15 +64,20 @@ std::vector<ParameterGroup> FirstHittingTrainer::parameters() {
 }
 
 std::vector<NamedTensor> FirstHittingTrainer::state() {
-  if (!euclidean_) return {};
+  if (!flat_) return {};
   return {{"mean", moments_.mean}, {"std", moments_.std}};
 }
 
 void FirstHittingTrainer::fit(const Dataset& train, const ParallelRows& rows) {
-  if (!euclidean_) return;
+  if (!flat_) return;
   const at::Tensor sums =
       rows.sum(train.spec().rows, [&](int64_t first, int64_t count, at::Generator&) {
-        return power_sums(rows_of(train, first, count).x);
+        const Batch batch = rows_of(train, first, count);
+        if (batch.mask.defined() && !batch.mask.all().item<bool>())
+          throw DataError(
+              "point clouds of different sizes (first_hitting takes clouds of equally many points) "
+              "import them with one number of points, or choose another trainer");
+        return power_sums(clouds_ ? batch.x.transpose(1, 2) : batch.x);
       });
   const Moments measured = moments_from(sums);
   moments_.mean.copy_(measured.mean);
@@ -82,7 +97,11 @@ Loss FirstHittingTrainer::loss(const Batch& batch, const Step& step) {
 
 at::Tensor FirstHittingTrainer::output(const at::Tensor& z) const {
   const Seen seen = domain_->seen(z);
-  return network_.call(seen.input.to(at::kFloat), seen.time.to(at::kFloat), {}).to(at::kDouble);
+  const at::Tensor input = seen.input.to(at::kFloat);
+  return network_
+      .call(clouds_ ? input.unflatten(1, spec_.shape) : input, seen.time.to(at::kFloat), {})
+      .flatten(1)
+      .to(at::kDouble);
 }
 
 at::Tensor FirstHittingTrainer::drift(const at::Tensor& z) const {
@@ -102,12 +121,25 @@ at::Tensor FirstHittingTrainer::bounds(const at::Tensor& x, int64_t draws,
       (stratum + at::rand({draws * rows}, generator, ends.options())) / static_cast<double>(draws);
   const at::Tensor bound =
       costs(domain_->bridges(ends, u, generator), rows) - domain_->log_base(inward(x));
-  return euclidean_ ? bound - standardise_log_det(moments_, x) : bound;
+  return bound - log_det(x);
+}
+
+at::Tensor FirstHittingTrainer::log_det(const at::Tensor& x) const {
+  if (!flat_) return at::zeros({}, at::kDouble);
+  return standardise_log_det(moments_, clouds_ ? x.transpose(1, 2) : x);
 }
 
 at::Tensor FirstHittingTrainer::inward(const at::Tensor& x) const {
   const at::Tensor exact = x.to(at::kDouble);
-  return euclidean_ ? standardise(moments_, exact) : exact;
+  if (!flat_) return exact;
+  if (!clouds_) return standardise(moments_, exact);
+  return standardise(moments_, exact.transpose(1, 2)).transpose(1, 2).flatten(1);
+}
+
+at::Tensor FirstHittingTrainer::outward(const at::Tensor& z) const {
+  if (!flat_) return z;
+  if (!clouds_) return unstandardise(moments_, z);
+  return unstandardise(moments_, z.unflatten(1, spec_.shape).transpose(1, 2)).transpose(1, 2);
 }
 
 Arrivals FirstHittingTrainer::walks(int64_t rows, int64_t steps, at::Generator& generator) const {
@@ -121,8 +153,7 @@ Arrivals FirstHittingTrainer::walks(int64_t rows, int64_t steps, at::Generator& 
 Batch FirstHittingTrainer::sample(const SampleRequest& request, at::Generator& generator) {
   const at::NoGradGuard no_gradients;
   network_.module->eval();
-  const at::Tensor x = walks(request.rows, request.steps, generator).z;
-  return {(euclidean_ ? unstandardise(moments_, x) : x).to(at::kFloat)};
+  return {outward(walks(request.rows, request.steps, generator).z).to(at::kFloat).contiguous()};
 }
 
 std::vector<Figure> FirstHittingTrainer::evaluate(const EvaluationRequest& request,
@@ -136,23 +167,49 @@ std::vector<Figure> FirstHittingTrainer::evaluate(const EvaluationRequest& reque
       });
   std::vector<Figure> figures{mean_figure("nll_bound", bound, "nats")};
   if (weighs_paths_) {
-    const at::Tensor weighted = rows.collect(
-        importance_rows_ == 0 ? total : std::min(total, importance_rows_),
-        [&](int64_t first, int64_t count, at::Generator& generator) {
-          const at::Tensor x = rows_of(request.held_out, first, count).x;
-          const at::Tensor log_density = importance_log_density(
-              *domain_, [this](const at::Tensor& z) { return output(z); }, inward(x),
-              importance_paths_, generator);
-          return euclidean_ ? -log_density - standardise_log_det(moments_, x) : -log_density;
-        });
+    const at::Tensor weighted =
+        rows.collect(importance_rows_ == 0 ? total : std::min(total, importance_rows_),
+                     [&](int64_t first, int64_t count, at::Generator& generator) {
+                       const at::Tensor x = rows_of(request.held_out, first, count).x;
+                       const at::Tensor log_density = importance_log_density(
+                           *domain_, [this](const at::Tensor& z) { return output(z); }, inward(x),
+                           importance_paths_, generator);
+                       return -log_density - log_det(x);
+                     });
     figures.push_back(mean_figure("nll_importance", weighted, "nats"));
   }
   const int64_t samples = request.samples > 0 ? request.samples : evaluation_samples_;
-  const at::Tensor steps = rows.collect(
-      samples, [&](int64_t, int64_t count, at::Generator& g) { return walks(count, 0, g).steps; });
+  const at::Tensor drawn = rows.collect(samples, [&](int64_t, int64_t count, at::Generator& g) {
+    const Arrivals arrivals = walks(count, 0, g);
+    return at::cat({arrivals.z, arrivals.steps.to(at::kDouble).unsqueeze(1)}, 1);
+  });
+  const at::Tensor steps = drawn.select(1, -1);
   figures.push_back(mean_figure("steps_per_sample", steps, "steps"));
   figures.push_back({"steps_longest", steps.max().item<double>(), 0, "steps"});
+  if (!clouds_) add_sample_figures(request, outward(drawn.slice(1, 0, -1)), figures);
   return figures;
+}
+
+void FirstHittingTrainer::add_sample_figures(const EvaluationRequest& request,
+                                             const at::Tensor& samples,
+                                             std::vector<Figure>& figures) const {
+  const auto all_of = [&](const Dataset& data) {
+    return rows_of(data, 0, data.spec().rows).x.to(at::kDouble);
+  };
+  const at::Tensor held_out = all_of(request.held_out);
+  const at::Tensor train = request.train ? all_of(*request.train) : at::Tensor();
+  const auto add = [&](const std::vector<Figure>& more) {
+    figures.insert(figures.end(), more.begin(), more.end());
+  };
+  if (!binary())
+    return add(point_figures(make_space(spec_.space, spec_.shape[0]), samples, held_out, train));
+  add(binary_figures(samples, held_out, train));
+  if (!graphs_) return;
+  const auto graphs = [](const at::Tensor& rows) { return rows.slice(0, 0, kMostGraphs); };
+  add(graph_figures(graphs(samples), graphs(held_out)));
+  if (!train.defined()) return;
+  for (Figure figure : graph_figures(graphs(train), graphs(held_out)))
+    figures.push_back({figure.name + "_of_train", figure.value, 0, figure.unit});
 }
 
 Batch FirstHittingTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
@@ -161,7 +218,7 @@ Batch FirstHittingTrainer::rows_of(const Dataset& data, int64_t first, int64_t r
 
 void register_with(TrainerFactory& factory) {
   factory.add("first_hitting",
-              "Brownian motion with a learnt drift, for spheres, binary rows and points",
+              "Brownian motion with a learnt drift, for spheres, binary rows, points and clouds",
               "Ye, Wu and Liu 2022, First Hitting Diffusion Models",
               [](const ConfigReader& root, const DataSpec& spec) {
                 return std::make_unique<FirstHittingTrainer>(root, spec);
