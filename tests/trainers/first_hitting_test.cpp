@@ -32,13 +32,18 @@ struct Fixture {
     for (const auto& p : trainer->parameters()[0].parameters) parameters.push_back(p.tensor);
   }
 
-  void train(const Dataset& data, int64_t updates, int64_t batch, double rate) {
+  // In shards of 128 rows, as in the configurations.
+  void train(const Dataset& data, int64_t updates, int64_t shards, double rate) {
     torch::optim::Adam adam(parameters, torch::optim::AdamOptions(rate).betas({0.9, 0.99}));
     auto rows = make_generator(5);
     for (int64_t n = 0; n < updates; ++n) {
-      const at::Tensor x = data.rows(at::randint(data.spec().rows, {batch}, rows, at::kLong)).x;
-      const Loss loss = trainer->loss(
-          {x}, {n, 0, 1, make_generator(random_key(Stream::kShard, {7, uint64_t(n)})), data});
+      Loss loss{at::zeros({}, at::kDouble), 0, {}};
+      for (int64_t shard = 0; shard < shards; ++shard) {
+        const at::Tensor x = data.rows(at::randint(data.spec().rows, {128}, rows, at::kLong)).x;
+        const uint64_t key = random_key(Stream::kShard, {7, uint64_t(n), uint64_t(shard)});
+        const Loss part = trainer->loss({x}, {n, shard, shards, make_generator(key), data});
+        loss.sum = loss.sum + part.sum, loss.weight += part.weight;
+      }
       adam.zero_grad();
       (loss.sum / loss.weight).backward();
       for (auto& group : adam.param_groups())
@@ -84,7 +89,7 @@ at::Tensor log_harmonic(const at::Tensor& z) {
 }
 
 const char* const kSphere = R"({
-  "trainer": {"resolution": 0.02, "steps": 60, "bound_draws": 32, "importance_rows": 64,
+  "trainer": {"resolution": 0.01, "steps": 80, "bound_draws": 32, "importance_rows": 64,
               "evaluation_samples": 256},
   "network": {"name": "mlp", "width": 64, "depth": 2}})";
 
@@ -92,10 +97,10 @@ TEST(FirstHitting, LearnsTheDriftOfAVonMisesFisherLaw) {
   const Points train("sphere", von_mises_fisher(20000, 1));
   const Points held_out("sphere", von_mises_fisher(1000, 2));
   Fixture fixture(kSphere, train);
-  fixture.train(train, 600, 1024, 4e-3);
+  fixture.train(train, 700, 4, 4e-3);
 
   auto generator = make_generator(3);
-  const Ball ball(3, 0.02, 0.5, false);
+  const Ball ball(3, 0.01, 0.5, false);
   const at::Tensor x = held_out.rows(at::arange(1000)).x.to(at::kDouble);
   const Bridges bridges = ball.bridges(x, quantiles(1000, generator), generator);
   const at::Tensor z = bridges.z.detach().requires_grad_();
@@ -120,7 +125,7 @@ TEST(FirstHitting, LearnsTheDriftOfAVonMisesFisherLaw) {
   const at::Tensor across = (1 - height.square()).sqrt();
   const at::Tensor spiral = at::stack({height, across * turn.cos(), across * turn.sin()}, 1);
   const DriftNetwork network = [&](const at::Tensor& state) {
-    return fixture.trainer->drift(state) * (1 - state.norm(2, 1, true) + 0.02);
+    return fixture.trainer->drift(state) * (1 - state.norm(2, 1, true) + 0.01);
   };
   const at::Tensor density = importance_log_density(ball, network, spiral, 4, generator).exp();
   EXPECT_NEAR(4 * M_PI * mean_of(density), 1, 0.01);
@@ -146,18 +151,18 @@ TEST(FirstHitting, UntrainedModelIsUniform) {
 }
 
 TEST(FirstHitting, LossIsASumOverRowsThatEveryShardSharesOut) {
-  const Points data("sphere", von_mises_fisher(4096, 1));
+  const Points data("sphere", von_mises_fisher(1024, 1));
   Fixture fixture(kSphere, data);
-  fixture.train(data, 3, 64, 1e-2);
+  fixture.train(data, 3, 1, 1e-2);
   const auto loss = [&](int64_t shard, int64_t shards) {
-    const int64_t rows = 4096 / shards;
+    const int64_t rows = 1024 / shards;
     const at::Tensor x = data.rows(at::arange(rows) + rows * shard).x;
     return shard_loss(*fixture.trainer, x, shard, shards, data);
   };
   const Loss whole = loss(0, 1), first = loss(0, 2), second = loss(1, 2);
   EXPECT_EQ(first.weight + second.weight, whole.weight);
   EXPECT_NEAR((first.sum + second.sum).item<double>() / whole.weight,
-              whole.sum.item<double>() / whole.weight, 0.05);
+              whole.sum.item<double>() / whole.weight, 0.1);
   EXPECT_EQ(loss(0, 2).sum.item<double>(), first.sum.item<double>());
 }
 
