@@ -21,8 +21,10 @@ std::vector<Figure> point_figures(const Space& space, const at::Tensor& samples,
     figures.push_back({distance, test.distance, 0, ""});
     figures.push_back({p_value, test.p_value, 0, ""});
   };
-  add_test("energy_distance", "energy_p_value", geodesic_energy_test(space, x, y, kPermutations));
-  if (separable) {
+  const bool sets = x.size(0) > 1 && y.size(0) > 1;
+  if (sets)
+    add_test("energy_distance", "energy_p_value", geodesic_energy_test(space, x, y, kPermutations));
+  if (sets && separable) {
     const at::Tensor pooled = at::cat({x, y});
     const double width = pair_distances(space, pooled, pooled).median().item<double>() / 4;
     // All rows but a few are one: any width tells them apart.
@@ -31,7 +33,7 @@ std::vector<Figure> point_figures(const Space& space, const at::Tensor& samples,
   }
   if (space.compact()) figures.push_back({"nll_uniform", space.log_volume(), 0, "nats"});
   if (!train.defined()) return figures;
-  if (separable) {
+  if (separable && train.size(0) > 1) {
     const KernelDensity density = fit_kernel_density(space, train);
     figures.push_back(mean_figure("nll_kernel_density", -density.log_density(held_out), "nats"));
     figures.push_back({"kernel_density_bandwidth", density.bandwidth(), 0, ""});

@@ -24,8 +24,8 @@
 
 namespace ornstein {
 
-// samples [n, D], held_out [m, D], n and m >= 2; train [k, D], or undefined: what needs it is then
-// left out.
+// samples [n, D], held_out [m, D]; train [k, D], or undefined. What needs rows that are not there,
+// two of them for tests and for the fit, is left out.
 std::vector<Figure> point_figures(const Space& space, const at::Tensor& samples,
                                   const at::Tensor& held_out, const at::Tensor& train);
 

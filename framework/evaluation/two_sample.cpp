@@ -30,6 +30,7 @@ double two_sample_distance(const at::Tensor& pairs, int64_t n) {
 
 TwoSampleTest permutation_test(const at::Tensor& pairs, int64_t n, int64_t permutations,
                                uint64_t seed) {
+  TORCH_CHECK(pairs.isfinite().all().item<bool>(), "permutation_test: pairs that are not finite");
   TwoSampleTest test{two_sample_distance(pairs, n), 1};
   auto generator = make_generator(seed);
   // A division that equals the given one but for the order of additions is as far apart.

@@ -17,17 +17,18 @@ at::Tensor flow_log_density(const Space& space, const Flow& flow, const at::Tens
 
 // An unbiased estimate of the bound on log p(x) of the reversed process in continuous time (Huang
 // et al. 2022, arXiv:2208.07949, eq. 13),
-//   E[log p_ref(Y_T)] - int E[|s|^2/2 + div(s - b)] dtau,   Y from x by the forward process,
-// from `times` stratified times a row, each scale of tau as likely. Divergence exact.
+//   E[log p_ref(Y_T)] - int E[s^2 |score|^2/2 + div(s^2 score - b)] dtau,
+// Y from x by the forward process, from `times` stratified times a row, as spread_times has them.
+// Divergence exact.
 at::Tensor bound_in_continuous_time(const ForwardProcess& process, const ScoreFunction& score,
                                     const at::Tensor& x, int64_t times, at::Generator& generator);
 
-// log of a weight W with E W <= p(x): p the density of what `reverse_walk` of `steps` steps draws,
-// and E log W a bound on its logarithm. The mean of K such W is the importance-weighted bound of
-// Burda et al. 2016, arXiv:1509.00519. Y from x by the forward walk, each transition's density
-// divided by that of the reversed one. On these spaces exp_x and exp_y have the same Jacobian
-// between x and y, which cancels. Steps must be short against the space's size: with 100 steps or
-// more no geodesic goes beyond the cut locus.
+// log of a weight W >= 0 with E W <= p(x): p the density of what `reverse_walk` of `steps` steps
+// draws. The mean of K such W is the importance-weighted bound of Burda et al. 2016,
+// arXiv:1509.00519. Y from x by the forward walk, each transition's density divided by that of the
+// reversed one: on these spaces exp_x and exp_y have the same Jacobian between x and y, which
+// cancels where the step is the shortest way. W is 0 where a step goes beyond the cut locus: what
+// is lost makes the bound lower, not wrong.
 at::Tensor walk_log_weight(const ForwardProcess& process, const ScoreFunction& score,
                            const at::Tensor& x, int64_t steps, at::Generator& generator);
 

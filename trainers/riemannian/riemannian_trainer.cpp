@@ -30,8 +30,9 @@ std::optional<ScoreLoss> loss_named(const std::string& name) {
 }  // namespace
 
 RiemannianTrainer::RiemannianTrainer(const ConfigReader& root, const DataSpec& spec)
-    : process_{space_of(root.section("trainer"), spec), {}, 0} {
+    : process_{space_of(root.section("trainer"), spec), {}, 1, 0} {
   const ConfigReader trainer = root.section("trainer");
+  if (!space_.compact()) process_.length = trainer.number("reference_std", 1, 1e-3, 1e3);
   score_loss_ =
       loss_named(trainer.choice("loss", space_.compact() ? "denoising" : "implicit",
                                 {"denoising", "varadhan", "implicit", "sliced", "flow_matching"}));
@@ -49,7 +50,7 @@ RiemannianTrainer::RiemannianTrainer(const ConfigReader& root, const DataSpec& s
     normalisation_latitudes_ = trainer.integer("normalisation_latitudes", 0, 0);
   if (score_loss_) {
     const double sigma_min = trainer.number("sigma_min", 0.005, 1e-5, 0.5);
-    const double sigma_max = trainer.number("sigma_max", 3.5, 1, 100);
+    const double sigma_max = trainer.number("sigma_max", 3.5, 1, 10);
     process_.clock = {sigma_min * sigma_min, sigma_max * sigma_max};
     process_.walk_steps = trainer.integer("walk_steps", 100, 1);
     weighting_ = trainer.choice("weighting", "noise", {"noise", "bound"}) == "bound"
@@ -58,7 +59,7 @@ RiemannianTrainer::RiemannianTrainer(const ConfigReader& root, const DataSpec& s
     bound_times_ = trainer.integer("bound_times", 64, 0);
     bound_paths_ = trainer.integer("bound_paths", 0, 0);
   } else if (sampler_ == Sampler::walk) {
-    trainer.fail("sampler", "flow matching has no walk; take heun or adaptive");
+    trainer.fail("sampler", "is walk (flow matching has no walk) take heun or adaptive");
   }
   network_ = SpaceNetwork(root, space_);
 }
@@ -67,13 +68,19 @@ std::vector<ParameterGroup> RiemannianTrainer::parameters() {
   return {{"network", parameters_of(network_.network())}};
 }
 
-at::Tensor RiemannianTrainer::score(const at::Tensor& x, const at::Tensor& tau) const {
-  const at::Tensor noise = network_(space_, x, tau.sqrt(), 0.5 * tau.log());
-  return space_.reference_score(x) + noise / noise_variance(tau).sqrt().unsqueeze(1);
+ScoreFunction RiemannianTrainer::score() const {
+  return [this](const at::Tensor& x, const at::Tensor& tau) {
+    const at::Tensor sigma = process_.length * tau.sqrt();
+    const at::Tensor noise = network_(space_, x, sigma, 0.5 * tau.log());
+    const at::Tensor deviation = process_.length * noise_variance(tau).sqrt();
+    return space_.reference_score(x) + noise / deviation.unsqueeze(1);
+  };
 }
 
-at::Tensor RiemannianTrainer::velocity(const at::Tensor& x, const at::Tensor& t) const {
-  return network_(space_, x, t, kFlowClock * t);
+VelocityFunction RiemannianTrainer::velocity() const {
+  return [this](const at::Tensor& x, const at::Tensor& t) {
+    return network_(space_, x, process_.length * t, kFlowClock * t);
+  };
 }
 
 Loss RiemannianTrainer::loss(const Batch& batch, const Step& step) {
@@ -89,26 +96,16 @@ at::Tensor RiemannianTrainer::row_losses(const at::Tensor& x, int64_t first_row,
                                          int64_t global_rows, at::Generator& generator) const {
   const at::Tensor t = stratified_uniforms(first_row, x.size(0), global_rows, generator);
   const auto d = static_cast<double>(space_.dimension());
-  if (!score_loss_) {
-    const auto field = [this](const at::Tensor& y, const at::Tensor& time) {
-      return velocity(y, time);
-    };
-    return flow_matching_loss(space_, field, x, t, generator) / d;
-  }
-  const auto field = [this](const at::Tensor& y, const at::Tensor& tau) { return score(y, tau); };
+  if (!score_loss_) return flow_matching_loss(space_, velocity(), x, t, generator) / d;
   const at::Tensor tau = process_.clock.tau(t);
   const at::Tensor weight = weighting_ == Weighting::noise ? noise_variance(tau) : tau;
-  return weight * score_loss(*score_loss_, process_, field, x, tau, generator) / d;
+  const at::Tensor losses = score_loss(*score_loss_, process_, score(), x, tau, generator);
+  return process_.unit() * weight * losses / d;
 }
 
 Flow RiemannianTrainer::flow(const DivergenceKind& divergence) const {
-  if (score_loss_)
-    return probability_flow(
-        process_, [this](const at::Tensor& y, const at::Tensor& tau) { return score(y, tau); },
-        divergence);
-  return matched_flow(
-      space_, [this](const at::Tensor& y, const at::Tensor& t) { return velocity(y, t); },
-      divergence);
+  if (score_loss_) return probability_flow(process_, score(), divergence);
+  return matched_flow(space_, velocity(), divergence);
 }
 
 Batch RiemannianTrainer::sample(const SampleRequest& request, at::Generator& generator) {
@@ -123,9 +120,7 @@ at::Tensor RiemannianTrainer::draw(const at::Tensor& noise, int64_t steps,
                                    at::Generator& generator) const {
   switch (sampler_) {
     case Sampler::walk:
-      return reverse_walk(
-          process_, [this](const at::Tensor& y, const at::Tensor& tau) { return score(y, tau); },
-          noise, steps, generator);
+      return reverse_walk(process_, score(), noise, steps, generator);
     case Sampler::heun:
       return follow(space_, flow({}), noise, steps);
     default:

@@ -18,6 +18,7 @@ class RiemannianTrainer final : public Trainer {
  public:
   // Reads the sections `trainer` and `network`.
   RiemannianTrainer(const ConfigReader& root, const DataSpec& spec);
+  RiemannianTrainer(const RiemannianTrainer&) = delete;
 
   std::vector<ParameterGroup> parameters() override;  // one: "network"
   std::vector<NamedTensor> state() override { return {}; }
@@ -27,12 +28,13 @@ class RiemannianTrainer final : public Trainer {
   // README.md defines the figures.
   std::vector<Figure> evaluate(const EvaluationRequest& request, const ParallelRows& rows) override;
 
+  ScoreFunction score() const;        // of the loss's other kinds
+  VelocityFunction velocity() const;  // of flow matching
+
  private:
   enum class Sampler { walk, heun, adaptive };
   enum class Weighting { noise, bound };
 
-  at::Tensor score(const at::Tensor& x, const at::Tensor& tau) const;   // a ScoreFunction
-  at::Tensor velocity(const at::Tensor& x, const at::Tensor& t) const;  // a VelocityFunction
   at::Tensor row_losses(const at::Tensor& x, int64_t first_row, int64_t global_rows,
                         at::Generator& generator) const;  // [B], per dimension
   Flow flow(const DivergenceKind& divergence) const;

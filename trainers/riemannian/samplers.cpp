@@ -1,5 +1,6 @@
 #include "trainers/riemannian/samplers.h"
 
+#include "framework/base/errors.h"
 #include "framework/spaces/divergence.h"
 #include "framework/spaces/random_walk.h"
 
@@ -12,9 +13,9 @@ at::Tensor times(const at::Tensor& x, double t) { return at::full({x.size(0)}, t
 
 ReverseStep reverse_step(const ForwardProcess& process, const ScoreFunction& score,
                          const at::Tensor& x, double tau, double tau_next) {
-  const double step = tau - tau_next;
-  return {step * (score(x, times(x, tau)) - process.drift(x)),
-          step * noise_variance(tau_next) / noise_variance(tau)};
+  const double step = tau - tau_next, unit = process.unit();
+  return {step * (unit * score(x, times(x, tau)) - process.drift(x)),
+          unit * step * noise_variance(tau_next) / noise_variance(tau)};
 }
 
 at::Tensor reverse_walk(const ForwardProcess& process, const ScoreFunction& score, at::Tensor x,
@@ -26,6 +27,11 @@ at::Tensor reverse_walk(const ForwardProcess& process, const ScoreFunction& scor
                   generator);
     x = process.space.project(x);
   }
+  if (!x.isfinite().all().item<bool>())
+    throw Error(
+        fmt::format("a sample is not finite (the {} steps of its walk are too long for this space) "
+                    "raise trainer.steps",
+                    steps));
   return x;
 }
 
@@ -46,7 +52,7 @@ Flow probability_flow(const ForwardProcess& process, const ScoreFunction& score,
   return [&process, score, divergence](double t, const at::Tensor& x) {
     const double tau = process.clock.tau(t), rate = process.clock.rate(t);
     const VectorField field = [&](const at::Tensor& y) {
-      return rate * (process.drift(y) - 0.5 * score(y, times(y, tau)));
+      return rate * (process.drift(y) - 0.5 * process.unit() * score(y, times(y, tau)));
     };
     return with_divergence(process.space, field, x, divergence);
   };

@@ -1,11 +1,14 @@
 // From noise at t = 1 to data at t = 0.
 //   walk       the geodesic random walk of the reversed process (De Bortoli et al. 2022,
 //              arXiv:2202.02763, algorithm 2), at walk_times:
-//                x <- exp_x((s - b) dtau + sqrt(v) z),   v = dtau w(tau - dtau)/w(tau),
-//              b the forward drift and w = noise_variance: v is the variance of x_(tau - dtau)
-//              given x_tau and the datum in flat space, where theirs takes dtau
-//   flow       the ODE dx/dtau = b - s/2, whose marginals are the same (their sec. 3.4), or of flow
-//              matching, dx/dt = v
+//                x <- exp_x((s^2 score - b) dtau + sqrt(v) z),
+//                v = s^2 dtau w(tau - dtau)/w(tau),
+//              b the forward drift, s its length and w = noise_variance: v is about the variance of
+//              x_(tau - dtau) given x_tau and the datum, where theirs takes s^2 dtau. Their
+//              variance is right where data are smooth on the scale of tau, ours where they are
+//              points.
+//   flow       the ODE dx/dtau = b - s^2 score/2, whose marginals are the same (their sec. 3.4), or
+//              of flow matching, dx/dt = v
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -26,7 +29,7 @@ struct ReverseStep {
 ReverseStep reverse_step(const ForwardProcess& process, const ScoreFunction& score,
                          const at::Tensor& x, double tau, double tau_next);
 
-// x [b, D] at t = 1 -> t = 0.
+// x [b, D] at t = 1 -> t = 0. Throws Error where a row leaves the space: steps were too long.
 at::Tensor reverse_walk(const ForwardProcess& process, const ScoreFunction& score, at::Tensor x,
                         int64_t steps, at::Generator& generator);
 
