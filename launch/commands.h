@@ -46,6 +46,7 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
 
 struct EvaluateOptions {
   std::string run, data, out, compare, ema;
+  std::vector<std::string> settings;  // trainer.KEY=value, of sampling and evaluation
   double collective_timeout = -1;
 };
 int evaluate(const EvaluateOptions& options, const Catalogue& catalogue, const MpiSession& session);

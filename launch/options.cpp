@@ -170,6 +170,10 @@ Command parse_evaluate(const Arguments& arguments) {
   p.options.add_options()("data", po::value(&o.data), "another data file (default: the run's own)")(
       "out", po::value(&o.out), "JSON file")("compare", po::value(&o.compare),
                                              "another run, shown beside it")(
+      "set", po::value(&o.settings)->composing(),
+      "trainer.KEY=value, KEY one of sampling or of evaluation (nll_rows, evaluation_samples, "
+      "...): "
+      "otherwise than the run was told to; may be repeated")(
       "collective-timeout", po::value(&o.collective_timeout)->default_value(-1, "the run's"),
       "seconds a rank waits for the others before it looks for the reason; 0: for ever")(
       "ema", po::value(&o.ema), "width of the EMA profile, or none (default: the first profile)");

@@ -19,13 +19,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// How a trained model is sampled, in methods that have such a key.
-const std::vector<std::string> kSamplingKeys = {"trainer.sampler",
-                                                "trainer.variance",
-                                                "trainer.steps",
-                                                "trainer.conditioning",
-                                                "trainer.guidance_iterations",
-                                                "trainer.tolerance"};
+// How a trained model is used, in methods that have such a key.
+const std::vector<std::string> kUseKeys = {"trainer.sampler",
+                                           "trainer.variance",
+                                           "trainer.steps",
+                                           "trainer.conditioning",
+                                           "trainer.tolerance",
+                                           "trainer.guidance_iterations",
+                                           "trainer.divergence",
+                                           "trainer.evaluation_samples",
+                                           "trainer.nll_rows",
+                                           "trainer.evaluation_points",
+                                           "trainer.nll_steps",
+                                           "trainer.bound_draws",
+                                           "trainer.bound_times",
+                                           "trainer.importance_rows",
+                                           "trainer.bound_paths",
+                                           "trainer.importance_paths",
+                                           "trainer.normalisation_latitudes"};
 
 std::vector<std::string> matches(const std::string& pattern) {
   glob_t found = {};
@@ -110,11 +121,11 @@ StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
                    const Catalogue& catalogue, const std::vector<std::string>& settings) {
   for (const std::string& setting : settings) {
     const std::string key = setting.substr(0, setting.find('='));
-    if (std::find(kSamplingKeys.begin(), kSamplingKeys.end(), key) == kSamplingKeys.end())
+    if (std::find(kUseKeys.begin(), kUseKeys.end(), key) == kUseKeys.end())
       throw ConfigError(fmt::format(
           "--set {} (the weights were trained for what stands in the run's configuration) only {} "
           "may change",
-          setting, fmt::join(kSamplingKeys, ", ")));
+          setting, fmt::join(kUseKeys, ", ")));
   }
   StoredRun run;
   const std::string file = checkpoint_file_of(run_or_checkpoint);

@@ -55,8 +55,8 @@ struct StoredRun {
   bool bf16 = false;  // how it was trained, and is sampled
 };
 // `ema`: a width, "none", or empty for the first profile. `settings`: "trainer.steps=9" and
-// other keys of sampling, laid over the run's configuration; ConfigError for others and for those
-// that the trainer does not read.
+// other keys of sampling and evaluation, laid over the run's configuration; ConfigError for others
+// and for those that the trainer does not read.
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
                    const Catalogue& catalogue, const std::vector<std::string>& settings = {});
 

@@ -48,6 +48,7 @@ FirstHittingTrainer::FirstHittingTrainer(const ConfigReader& root, const DataSpe
   bool euler = false;
   domain_ = read_domain(trainer, spec, &euler);
   weighs_paths_ = !euler;
+  nll_rows_ = trainer.integer("nll_rows", 0, 0);
   bound_draws_ = trainer.integer("bound_draws", 64, 1);
   importance_rows_ = trainer.integer("importance_rows", 0, 0);
   importance_paths_ = trainer.integer("importance_paths", 16, 1);
@@ -160,7 +161,8 @@ std::vector<Figure> FirstHittingTrainer::evaluate(const EvaluationRequest& reque
                                                   const ParallelRows& rows) {
   const at::NoGradGuard no_gradients;
   network_.module->eval();
-  const int64_t total = request.held_out.spec().rows;
+  const int64_t held_out = request.held_out.spec().rows;
+  const int64_t total = nll_rows_ == 0 ? held_out : std::min(held_out, nll_rows_);
   const at::Tensor bound =
       rows.collect(total, [&](int64_t first, int64_t count, at::Generator& generator) {
         return bounds(rows_of(request.held_out, first, count).x, bound_draws_, generator);

@@ -55,6 +55,7 @@ class FirstHittingTrainer final : public Trainer {
   bool graphs_ = false;       // binary rows are upper triangles of adjacency matrices
   std::shared_ptr<const Domain> domain_;
   bool weighs_paths_ = true;  // walks have the chain's own density
+  int64_t nll_rows_ = 0;      // 0: all held-out rows
   int64_t bound_draws_ = 0, importance_rows_ = 0, importance_paths_ = 0, evaluation_samples_ = 0;
   Network network_;
   Moments moments_;
