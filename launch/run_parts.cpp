@@ -11,8 +11,10 @@
 #include "framework/base/log.h"
 #include "framework/base/random.h"
 #include "framework/checkpoint/checkpoint_directory.h"
+#include "framework/comm/devices.h"
 #include "framework/data/data_file.h"
 #include "framework/training/training_state.h"
+#include "launch/device_choice.h"
 
 namespace ornstein {
 namespace {
@@ -97,10 +99,20 @@ OutputSettings read_output(const ConfigReader& output) {
 }
 
 Runtime read_runtime(const ConfigReader& runtime) {
-  const std::string device = runtime.choice("device", "auto", {"auto", "cpu", "cuda"});
+  const std::string wanted = runtime.choice("device", "auto", {"auto", "cpu", "cuda"});
   at::set_num_threads(static_cast<int>(runtime.integer("threads", 1, 1)));
-  return {device == "cuda" ? at::kCUDA : at::kCPU,
-          runtime.number("collective_timeout", 600, 0, 1e6)};
+  Runtime own;
+  own.collective_timeout = runtime.number("collective_timeout", 600, 0, 1e6);
+  if (wanted == "cpu") return own;
+  const auto devices = visible_devices();
+  const auto launched = local_rank_of(std::getenv);
+  const auto index = choose_device(wanted, built_for_cuda(), static_cast<int>(devices.size()),
+                                   launched ? launched->rank : 0);
+  if (!index) return own;
+  take_device(*index);
+  own.device = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(*index));
+  own.bus = devices[*index].bus;
+  return own;
 }
 
 std::string checkpoint_file_of(const std::string& run_or_checkpoint) {

@@ -31,11 +31,12 @@ struct OutputSettings {
 OutputSettings read_output(const ConfigReader& output);
 
 struct Runtime {
-  at::Device device = at::kCPU;   // "auto" is the CPU in a build without CUDA
+  at::Device device = at::kCPU;   // this rank's own: cuda:0, ...
+  std::string bus;                // that device's address; empty on the CPU
   double collective_timeout = 0;  // seconds a rank waits for the others before it looks for the
                                   // reason; 0: for ever
 };
-// Sets LibTorch's threads.
+// Sets LibTorch's threads, and takes the device that is this rank's share.
 Runtime read_runtime(const ConfigReader& runtime);
 
 // The file that RUN_OR_CHECKPOINT names: a run's newest good checkpoint, or the file itself.

@@ -2,7 +2,10 @@
 
 #include <mpi.h>
 
+#include "framework/base/errors.h"
+#include "framework/base/host_name.h"
 #include "framework/comm/check_mpi.h"
+#include "launch/device_choice.h"
 
 namespace ornstein {
 
@@ -17,7 +20,12 @@ WatchedGroup::WatchedGroup(const MpiSession& session, const Runtime& runtime,
     });
     watchdog_->start();
   }
-  session.together([&] { group_ = make_process_group(MPI_COMM_WORLD, runtime.device, flight_); });
+  const std::vector<std::string> shared =
+      shared_device_lines(gather_seats({host_name(), runtime.bus}));
+  session.together([&] {
+    if (!shared.empty()) throw ConfigError(shared.front());
+    group_ = make_process_group(MPI_COMM_WORLD, runtime.device, flight_, timeout);
+  });
 }
 
 }  // namespace ornstein

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <set>
 
+#include "framework/comm/devices.h"
 #include "launch/commands.h"
 #include "launch/doctor/facts.h"
 #include "launch/doctor/findings.h"
@@ -20,6 +21,17 @@
 
 namespace ornstein {
 namespace {
+
+std::string devices_text() {
+  if (!built_for_cuda()) return "none in this build, nor NCCL; runtime.device auto means cpu";
+  const auto devices = visible_devices();
+  if (devices.empty()) return "no GPU is there; runtime.device auto means cpu";
+  std::vector<std::string> parts;
+  for (const VisibleDevice& device : devices)
+    parts.push_back(fmt::format("{} at {}, {:.0f} GB", device.name, device.bus,
+                                static_cast<double>(device.bytes) / 1e9));
+  return fmt::format("rank 0 sees {}", fmt::join(parts, "; "));
+}
 
 struct FileSystem {
   long magic;  // statfs(2)
@@ -100,9 +112,7 @@ int doctor(const std::string& out, const MpiSession& session) {
   fmt::print("versions       {}\n", facts[0].versions);
   fmt::print("system         {} {}, {} cores\n", machine.sysname, machine.release,
              facts[0].host_cores);
-  fmt::print(
-      "CUDA           none in this build; runtime.device auto means cpu\n"
-      "NCCL           none in this build\n");
+  fmt::print("CUDA           {}\n", devices_text());
   fmt::print("HDF5           {}thread-safe; all calls here take turns\n",
              hdf5_is_thread_safe() ? "" : "not ");
   fmt::print("idle ranks     {}\n", facts[0].polls ? "poll (OMPI_MCA_mpi_yield_when_idle is not 1)"

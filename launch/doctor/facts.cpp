@@ -8,6 +8,7 @@
 
 #include "framework/base/hash.h"
 #include "framework/base/host_name.h"
+#include "framework/comm/devices.h"
 #include "framework/config/json_line.h"
 #include "launch/mpi_session.h"
 #include "launch/versions.h"
@@ -139,7 +140,9 @@ RankFacts facts_of_this_rank(const MpiSession& session) {
   JsonLine libraries = versions();
   // Two builds of one version compute differently.
   libraries.add("libtorch_build", fmt::format("{:016x}", hash_of(at::show_config())));
-  return {.seat = {host_name(), ""},
+  const auto devices = visible_devices();
+  const auto share = device_of(session.local_rank(), static_cast<int>(devices.size()));
+  return {.seat = {host_name(), share ? devices[*share].bus : std::string()},
           .local_rank = session.local_rank(),
           .cores = bound_cores(),
           .host_cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)),

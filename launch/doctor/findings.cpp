@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "launch/device_choice.h"
 #include "launch/doctor/table.h"
 
 namespace ornstein {
@@ -156,12 +157,7 @@ std::vector<std::string> odd_things(const std::vector<RankFacts>& facts) {
   add_crowded(facts, lines);
   std::vector<Seat> seats;
   for (const RankFacts& f : facts) seats.push_back(f.seat);
-  for (const auto& ranks : shared_devices(seats)) {
-    lines.push_back(fmt::format(
-        "{} on {} share device {} (each needs its own) start as many ranks a host as it has "
-        "devices, and let each see all: srun --gpus-per-node=N --gpu-bind=none",
-        ranks_text(ranks), seats[ranks[0]].host, seats[ranks[0]].device));
-  }
+  for (const std::string& line : shared_device_lines(seats)) lines.push_back(line);
   add_little_memory(facts, lines);
   return lines;
 }

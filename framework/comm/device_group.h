@@ -1,0 +1,40 @@
+// Ranks whose tensors lie on devices: CPU tensors and host messages go over MPI as ever, tensors on
+// the device through a backend of its own, which gets a store that all ranks reach.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "framework/comm/process_group.h"
+
+namespace c10d {
+class Backend;
+class Store;
+}  // namespace c10d
+
+namespace ornstein {
+
+struct DeviceBackendOptions {
+  std::chrono::milliseconds timeout{0};  // a collective that takes longer has failed
+  bool high_priority_stream = true;      // reduction must not wait behind the backward pass
+};
+
+// `timeout` seconds, or a day where it is 0: no backend waits for ever.
+DeviceBackendOptions device_options(double timeout);
+
+// Makes this rank's backend of a group of `ranks`. Throws what it must: nothing is caught.
+using DeviceBackendMaker = std::function<c10::intrusive_ptr<c10d::Backend>(
+    const c10::intrusive_ptr<c10d::Store>& store, int rank, int ranks,
+    const DeviceBackendOptions& options)>;
+
+// CPU tensors alone.
+ProcessGroup make_host_group(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight);
+
+// All ranks of the communicator together. CommError where rank 0's store is not reached.
+ProcessGroup make_device_group(MPI_Comm communicator, const at::Device& device,
+                               std::shared_ptr<FlightRecorder> flight,
+                               const DeviceBackendOptions& options,
+                               const DeviceBackendMaker& make_backend);
+
+}  // namespace ornstein

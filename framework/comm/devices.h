@@ -1,0 +1,25 @@
+// The CUDA devices that this process may use. A build without CUDA (ORNSTEIN_CUDA, tools/cmake/
+// FindLibTorch.cmake) has devices_cpu.cpp behind these functions, one with it devices_cuda.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ornstein {
+
+struct VisibleDevice {
+  std::string name;  // as its maker calls it
+  std::string bus;   // PCI address: tells the devices of a host apart, whatever a rank sees of them
+  int64_t bytes = 0;  // of memory
+};
+
+bool built_for_cuda();
+
+// In the order of their numbers for this process; empty without CUDA, a driver or a device.
+std::vector<VisibleDevice> visible_devices();
+
+// Makes device `index` this process's own: what is allocated on `cuda` from now on lies there.
+void take_device(int index);
+
+}  // namespace ornstein
