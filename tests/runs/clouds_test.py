@@ -106,7 +106,7 @@ class Meshes(CloudsCase):
         self.succeed(*clouds, folder=self.folder)
         self.short(JOINT, "meshes.h5", "meshes_run", **{"trainer.train_points": 32})
         samples = self.drawn("meshes_run", ranks=1)
-        self.assertEqual(samples["points"].shape, (6, 64, 3))
+        self.assertEqual(samples["points"].shape, (6, 32, 3))
         self.assertEqual(samples["labels"].tolist(), [0, 1] * 3)
 
         self.mesh("box/flat.obj", [(0, 0, 0), (1, 0, 0), (2, 0, 0)], [(1, 2, 3)])

@@ -189,6 +189,19 @@ TEST_P(BothModels, DrawNoMaskWhereCloudsHaveOneSize) {
   EXPECT_FALSE(fixture.trainer->sample({0, 3, 1, {}}, generator).mask.defined());
 }
 
+// Points that see each other are drawn as many as were trained together.
+TEST_P(BothModels, DrawAsManyPointsAsWereTrainedWhereTheySeeEachOther) {
+  const int64_t points = GetParam() == kJoint ? 7 : 12;
+  const MemoryClouds data = ragged(20, 0, 9);
+  Fixture fixture(GetParam(), data, {"trainer.train_points=7"});
+  auto generator = make_generator(1);
+  const Batch drawn = fixture.trainer->sample({0, 30, 1, {}}, generator);
+  EXPECT_EQ(drawn.x.size(1), points);
+  const at::Tensor size = drawn.mask.sum(1);
+  EXPECT_EQ(size.max().item<int64_t>(), points);
+  EXPECT_LT(size.min().item<int64_t>(), 7);
+}
+
 TEST_P(BothModels, CompareRaggedClouds) {
   const MemoryClouds data = ragged(6, 0, 2), other = ragged(6, 50, 2);
   Fixture fixture(GetParam(), data, {"trainer.evaluation_points=10", "trainer.steps=2"});

@@ -103,7 +103,8 @@ Batch PointCloudTrainer::sample(const SampleRequest& request, at::Generator& gen
   set_training(false);
   Batch drawn;
   if (classes_ > 0) drawn.labels = labels_of(request, classes_, generator.device());
-  if (sizes_.ragged()) drawn.mask = sizes_.draw(request.rows, drawn.labels, generator);
+  if (sizes_.ragged())
+    drawn.mask = sizes_.draw(request.rows, drawn.labels, generator).narrow(1, 0, sample_points());
   const DiffusionNetwork network =
       shape_ ? shape_->network(shape_->prior->sample(request.rows, drawn.labels, generator))
              : joint_network(drawn.labels, drawn.mask);
@@ -111,11 +112,16 @@ Batch PointCloudTrainer::sample(const SampleRequest& request, at::Generator& gen
   return drawn;
 }
 
+int64_t PointCloudTrainer::sample_points() const {
+  const int64_t most = spec_.shape[0];
+  return shape_ || train_points_ == 0 ? most : std::min(train_points_, most);
+}
+
 at::Tensor PointCloudTrainer::draw(const DiffusionNetwork& network, int64_t clouds,
                                    const at::Tensor& mask, int64_t steps,
                                    at::Generator& generator) const {
   const at::Tensor x = scale_.unstandardise(
-      diffusion_.sample(network, {clouds, spec_.shape[0], spec_.shape[1]},
+      diffusion_.sample(network, {clouds, sample_points(), spec_.shape[1]},
                         steps > 0 ? steps : diffusion_.sampler.steps, 1, generator));
   return mask.defined() ? at::where(mask.unsqueeze(2), x, 0) : x;
 }

@@ -32,7 +32,8 @@ class PointCloudTrainer final : public Trainer {
   void fit(const Dataset& train, const ParallelRows& rows) override;  // the state, in one pass
   Loss loss(const Batch& batch, const Step& step) override;
 
-  // Clouds of as many points as those of the data have, by class; a mask where they are ragged.
+  // Clouds of as many points as those of the data have, by class, at most sample_points(); a mask
+  // where they are ragged.
   Batch sample(const SampleRequest& request, at::Generator& generator) override;
 
   // README.md defines the figures.
@@ -46,7 +47,13 @@ class PointCloudTrainer final : public Trainer {
   CloudLosses cloud_losses(const Batch& clouds, int64_t first_row, int64_t global_rows,
                            at::Generator& generator) const;
   void set_training(bool on) const;
-  // [clouds, P, D], the data's unit; zero outside of `mask` [clouds, P], which may be undefined.
+  // Of a cloud that is drawn, masked ones included. The joint form knows a shape by as many points
+  // as it was trained with: at a noise level the mean of more of them is less noisy than it
+  // expects, and all samples would come out near the mean shape.
+  int64_t sample_points() const;
+
+  // [clouds, sample_points(), D], the data's unit; zero outside of `mask` [clouds, P], which may be
+  // undefined.
   at::Tensor draw(const DiffusionNetwork& network, int64_t clouds, const at::Tensor& mask,
                   int64_t steps, at::Generator& generator) const;
   Batch reconstruct(const Batch& clouds, at::Generator& generator) const;  // latent
