@@ -30,4 +30,19 @@ class MemoryDataset final : public Dataset {
   int64_t classes_;
 };
 
+// Points x [N, D] of a space, as float32.
+class PointsOnSpace final : public Dataset {
+ public:
+  PointsOnSpace(std::string space, const at::Tensor& x)
+      : space_(std::move(space)), x_(x.to(at::kFloat)) {}
+  DataSpec spec() const override {
+    return {.kind = "points", .space = space_, .rows = x_.size(0), .shape = {x_.size(1)}};
+  }
+  Batch rows(const at::Tensor& indices) const override { return {x_.index_select(0, indices)}; }
+
+ private:
+  std::string space_;
+  at::Tensor x_;
+};
+
 }  // namespace ornstein

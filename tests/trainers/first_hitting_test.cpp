@@ -1,6 +1,7 @@
 #include "trainers/first_hitting/first_hitting_trainer.h"
 
 #include "framework/base/errors.h"
+#include "tests/support/memory_dataset.h"
 #include "tests/support/serial_rows.h"
 #include "tests/trainers/first_hitting_support.h"
 #include "tests/trainers/trainer_calls.h"
@@ -8,20 +9,6 @@
 
 namespace ornstein::first_hitting {
 namespace {
-
-// Points of a space.
-class Points final : public Dataset {
- public:
-  Points(std::string space, at::Tensor x) : space_(std::move(space)), x_(std::move(x)) {}
-  DataSpec spec() const override {
-    return {.kind = "points", .space = space_, .rows = x_.size(0), .shape = {x_.size(1)}};
-  }
-  Batch rows(const at::Tensor& indices) const override { return {x_.index_select(0, indices)}; }
-
- private:
-  std::string space_;
-  at::Tensor x_;
-};
 
 struct Fixture {
   Fixture(const std::string& json, const Dataset& data)
@@ -94,8 +81,8 @@ const char* const kSphere = R"({
   "network": {"name": "mlp", "width": 64, "depth": 2}})";
 
 TEST(FirstHitting, LearnsTheDriftOfAVonMisesFisherLaw) {
-  const Points train("sphere", von_mises_fisher(20000, 1));
-  const Points held_out("sphere", von_mises_fisher(1000, 2));
+  const PointsOnSpace train("sphere", von_mises_fisher(20000, 1));
+  const PointsOnSpace held_out("sphere", von_mises_fisher(1000, 2));
   Fixture fixture(kSphere, train);
   fixture.train(train, 700, 4, 4e-3);
 
@@ -138,7 +125,7 @@ TEST(FirstHitting, LearnsTheDriftOfAVonMisesFisherLaw) {
 TEST(FirstHitting, UntrainedModelIsUniform) {
   auto generator = make_generator(6);
   const at::Tensor coins = at::randint(2, {50, 6}, generator, at::kFloat);
-  const Points binary("binary", coins), sphere("sphere", von_mises_fisher(50, 3));
+  const PointsOnSpace binary("binary", coins), sphere("sphere", von_mises_fisher(50, 3));
   Fixture of_binary(R"({"trainer": {"cells": 8}, "network": {"name": "mlp"}})", binary);
   Fixture of_sphere(kSphere, sphere);
   const auto nll = [](Fixture& fixture, const Dataset& data, const char* name) {
@@ -151,7 +138,7 @@ TEST(FirstHitting, UntrainedModelIsUniform) {
 }
 
 TEST(FirstHitting, LossIsASumOverRowsThatEveryShardSharesOut) {
-  const Points data("sphere", von_mises_fisher(1024, 1));
+  const PointsOnSpace data("sphere", von_mises_fisher(1024, 1));
   Fixture fixture(kSphere, data);
   fixture.train(data, 3, 1, 1e-2);
   const auto loss = [&](int64_t shard, int64_t shards) {
@@ -167,10 +154,56 @@ TEST(FirstHitting, LossIsASumOverRowsThatEveryShardSharesOut) {
 }
 
 TEST(FirstHitting, RefusesWhatItHasNoDomainFor) {
-  const Points torus("torus", at::zeros({4, 2})), binary("binary", at::zeros({4, 2}));
+  const PointsOnSpace torus("torus", at::zeros({4, 2})), binary("binary", at::zeros({4, 2}));
   EXPECT_THROW(Fixture(kSphere, torus), ConfigError);
   EXPECT_THROW(Fixture(R"({"trainer": {"cells": 12}, "network": {"name": "mlp"}})", binary),
                ConfigError);
+}
+
+// Without a drift a cloud's points are independent and of the training set's moments: the bound is
+// tight, and known.
+TEST(FirstHitting, UntrainedCloudsAreIndependentNormalPoints) {
+  auto generator = make_generator(4);
+  const at::Tensor scale = at::tensor({0.5, 1.0, 3.0}), shift = at::tensor({1.0, 0.0, -2.0});
+  const at::Tensor x = at::randn({64, 5, 3}, generator) * scale + shift;
+  const MemoryDataset data("point_clouds", x.to(at::kFloat));
+  Fixture fixture(R"({
+    "trainer": {"resolution": 0.1, "steps": 5, "bound_draws": 2, "importance_rows": 8,
+                "importance_paths": 2, "evaluation_samples": 2000},
+    "network": {"name": "set_transformer", "width": 8, "blocks": 1, "heads": 2, "latents": 2,
+                "hidden": 8}})",
+                  data);
+  const auto figures = fixture.trainer->evaluate({data, nullptr, 0}, serial_rows());
+  const at::Tensor flat = x.to(at::kFloat).to(at::kDouble).flatten(0, 1);
+  const at::Tensor std = flat.std(0, false);
+  const at::Tensor standard = (flat - flat.mean(0)) / std;
+  const at::Tensor nll = standard.square() / 2 + std.log() + std::log(2 * M_PI) / 2;
+  EXPECT_NEAR(figure(figures, "nll_bound").value, 5 * nll.sum(1).mean().item<double>(), 1e-6);
+
+  at::Generator draws = make_generator(9);
+  const at::Tensor drawn =
+      fixture.trainer->sample({0, 500, 0, {}}, draws).x.to(at::kDouble).flatten(0, 1);
+  for (int64_t i = 0; i < 3; ++i) {
+    expect_mean(drawn.select(1, i), flat.select(1, i).mean().item<double>());
+    EXPECT_NEAR(drawn.select(1, i).std().item<double>() / std[i].item<double>(), 1, 0.07);
+  }
+}
+
+TEST(FirstHitting, RefusesCloudsOfDifferentSizes) {
+  class Ragged final : public Dataset {
+   public:
+    DataSpec spec() const override { return {.kind = "point_clouds", .rows = 8, .shape = {4, 2}}; }
+    Batch rows(const at::Tensor& indices) const override {
+      const int64_t n = indices.size(0);
+      Batch batch{at::zeros({n, 4, 2})};
+      batch.mask = at::arange(4).unsqueeze(0).lt(3).expand({n, 4});
+      return batch;
+    }
+  };
+  EXPECT_THROW(Fixture(R"({"trainer": {}, "network": {"name": "set_transformer", "width": 8,
+    "blocks": 1, "heads": 2, "latents": 2, "hidden": 8}})",
+                       Ragged()),
+               DataError);
 }
 
 }  // namespace

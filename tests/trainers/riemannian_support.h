@@ -1,5 +1,4 @@
-// What the tests of `riemannian` share: a law on S^2 whose diffused density is known, and data on
-// any space.
+// What the tests of `riemannian` share: a law on S^2 whose diffused density is known.
 #pragma once
 
 #include "tests/support/memory_dataset.h"
@@ -59,21 +58,6 @@ class DiffusedVonMisesFisher {
   static constexpr int64_t kTerms = 40;
   double kappa_;
   std::vector<double> ratios_;
-};
-
-class PointsOnSpace final : public Dataset {
- public:
-  PointsOnSpace(std::string space, at::Tensor x) : space_(std::move(space)), x_(std::move(x)) {}
-  DataSpec spec() const override {
-    return {.kind = "points", .space = space_, .rows = x_.size(0), .shape = {x_.size(1)}};
-  }
-  Batch rows(const at::Tensor& indices) const override {
-    return {x_.index_select(0, indices).to(at::kFloat)};
-  }
-
- private:
-  std::string space_;
-  at::Tensor x_;
 };
 
 inline double mean_of(const at::Tensor& values) { return values.mean().item<double>(); }
