@@ -1,8 +1,7 @@
-// devices.h of a build with CUDA.
-#include <cuda_runtime_api.h>
-
+// devices.h of a build with CUDA, by LibTorch's own calls: no CUDA library is linked besides.
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDAFunctions.h>
+#include <fmt/format.h>
 
 #include "framework/comm/devices.h"
 
@@ -12,14 +11,13 @@ bool built_for_cuda() { return true; }
 
 std::vector<VisibleDevice> visible_devices() {
   std::vector<VisibleDevice> devices;
-  const int count = c10::cuda::device_count();
+  const int count = c10::cuda::device_count();  // 0 where there is no driver
   for (int i = 0; i < count; ++i) {
-    cudaDeviceProp properties;
-    char bus[32] = {};
-    if (cudaGetDeviceProperties(&properties, i) != cudaSuccess ||
-        cudaDeviceGetPCIBusId(bus, sizeof bus, i) != cudaSuccess)
-      continue;
-    devices.push_back({properties.name, bus, static_cast<int64_t>(properties.totalGlobalMem)});
+    const cudaDeviceProp* device = at::cuda::getDeviceProperties(i);
+    devices.push_back({device->name,
+                       fmt::format("{:04x}:{:02x}:{:02x}", device->pciDomainID, device->pciBusID,
+                                   device->pciDeviceID),
+                       static_cast<int64_t>(device->totalGlobalMem)});
   }
   return devices;
 }
