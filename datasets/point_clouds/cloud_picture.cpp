@@ -35,7 +35,6 @@ constexpr View kFront{35 * kDegree, 25 * kDegree}, kSide{-90 * kDegree, 0};
 at::Tensor drawn(const at::Tensor& points, const View& view, double scale) {
   const at::Tensor seen = turned(points, view.azimuth, view.elevation) / scale;
   const at::Tensor sorted = seen.index_select(0, seen.select(1, 2).argsort()).contiguous();
-  const at::Tensor heights = sorted.select(1, 1).clamp(-1, 1).contiguous();
   at::Tensor tile = at::ones({kView, kView, 3}, at::kDouble);
   auto pixel = tile.accessor<double, 3>();
   auto point = sorted.accessor<double, 2>();
@@ -80,11 +79,12 @@ at::Tensor clouds_from_two_views(const at::Tensor& x, const at::Tensor& mask) {
   for (int64_t i = 0; i < count; ++i)
     clouds.push_back(shown(x[i], mask.defined() ? mask[i] : at::Tensor()));
   double scale = 1;
-  if (count > 0) {
+  if (count > 0 && at::cat(clouds).size(0) > 0) {
+    const at::Tensor centre = std::get<0>(at::cat(clouds).median(0));
+    for (at::Tensor& cloud : clouds) cloud = cloud - centre;
     const at::Tensor sorted = std::get<0>(at::cat(clouds).abs().flatten().sort());
     const auto last = static_cast<int64_t>(kShown * static_cast<double>(sorted.numel() - 1));
-    if (sorted.numel() > 0)
-      scale = 1.25 * sorted[last].item<double>();  // a turned corner is longer
+    scale = 1.25 * sorted[last].item<double>();  // a turned corner is longer
     if (scale == 0) scale = 1;
   }
   const bool flat = x.size(2) < 3;

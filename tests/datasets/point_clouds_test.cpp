@@ -323,9 +323,13 @@ TEST_F(PointClouds, ThatCannotBeDrawnAreRefusedOrSkippedWithACount) {
   expect_refusal([&] { import(path("meshes"), {}); }, {"flat.obj", "skip"});
   EXPECT_FALSE(fs::exists(path("out.h5")));
   text("meshes/junk.ply", "no mesh at all");
+  text("meshes/huge.off", "OFF\n999999999 999999999 0\n");
+  text("meshes/outside.off", "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 7\n");
   import(path("meshes"), {"dataset.skip=true"});
   EXPECT_EQ(open_files({path("out.h5")}).all->spec().rows, 1);
-  EXPECT_EQ(Hdf5File::open(path("out.h5")).integer_attribute("/", "skipped"), 2);
+  EXPECT_EQ(Hdf5File::open(path("out.h5")).integer_attribute("/", "skipped"), 4);
+  expect_refusal([&] { import(path("meshes/huge.off"), {}); }, {"huge.off", "999999999"});
+  expect_refusal([&] { import(path("meshes/outside.off"), {}); }, {"outside.off", "vertex 7"});
   fs::remove(path("meshes/good.obj"));
   expect_refusal([&] { import(path("meshes"), {"dataset.skip=true"}); }, {"no other mesh"});
   expect_refusal([&] { import(text("a.txt", "x"), {}); }, {"a.txt", "no mesh"});

@@ -171,16 +171,16 @@ TEST(CloudScores, CannotTellTwoSetsOfOneLaw) {
   }
 }
 
-// S = {0, 10}, R = {1, 2} on a line: the nearest of R is 1 for both; 0 and 1 are each other's
-// neighbours, 10's is 2, 2's is 1.
+// S = {0.1, 10}, R = {1, 2} on a line: 0.1 and 1 are each other's neighbours, 10's is 2, 2's is 1.
 TEST(CloudScores, FollowTheirDefinitions) {
-  const at::Tensor s = at::tensor({0.0, 10.0}), r = at::tensor({1.0, 2.0});
+  const at::Tensor s = at::tensor({0.1, 10.0}, at::kDouble),
+                   r = at::tensor({1.0, 2.0}, at::kDouble);
   const auto apart = [](const at::Tensor& a, const at::Tensor& b) {
     return (a.unsqueeze(1) - b).abs().to(at::kDouble);
   };
   const SetDistances distances{apart(s, r), apart(s, s), apart(r, r)};
-  EXPECT_EQ(minimum_matching_distance(distances), (1.0 + 2.0) / 2);
-  EXPECT_EQ(coverage(distances), 1.0);                     // 0 covers 1, 10 covers 2
+  EXPECT_DOUBLE_EQ(minimum_matching_distance(distances), (0.9 + 1.9) / 2);
+  EXPECT_EQ(coverage(distances), 1.0);                     // 0.1 covers 1, 10 covers 2
   EXPECT_EQ(nearest_neighbour_accuracy(distances), 0.25);  // 2's alone
 }
 

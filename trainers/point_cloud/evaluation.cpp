@@ -69,17 +69,27 @@ std::vector<Figure> PointCloudTrainer::evaluate(const EvaluationRequest& request
       std::min(total, request.samples > 0 ? request.samples : evaluation_samples_);
   auto generator = make_generator(random_key(Stream::kRows, {kReferences}));
   const Batch held_out = rows_of(request.held_out, some_rows(total, count, generator)).to(at::kCPU);
-  const at::Tensor references = exactly_points(held_out, evaluation_points_, generator);
-  const auto each_cloud = [&](const auto& cloud_of) {  // [count, evaluation_points_, D]
-    return rows
-        .collect(count,
-                 [&](int64_t first, int64_t block, at::Generator& source) {
-                   const Batch given = held_out.rows(at::arange(first, first + block, at::kLong))
-                                           .to(scale_.mean.device());
-                   return exactly_points(cloud_of(given, first, source), evaluation_points_,
-                                         source);
-                 })
-        .to(at::kCPU);
+  const int64_t largest =
+      held_out.mask.defined() ? held_out.mask.sum(1).max().item<int64_t>() : held_out.x.size(1);
+  const int64_t points = std::min(evaluation_points_, largest);
+  const at::Tensor references = exactly_points(held_out, points, generator);
+  const auto each_cloud = [&](const auto& cloud_of) {  // [count, points, D]
+    const at::Tensor clouds =
+        rows.collect(count,
+                     [&](int64_t first, int64_t block, at::Generator& source) {
+                       const Batch given =
+                           held_out.rows(at::arange(first, first + block, at::kLong))
+                               .to(scale_.mean.device());
+                       return exactly_points(cloud_of(given, first, source), points, source);
+                     })
+            .to(at::kCPU);
+    const int64_t wrong = count - clouds.flatten(1).isfinite().all(1).sum().item<int64_t>();
+    if (wrong > 0)
+      throw Error(
+          fmt::format("{} of {} samples are not finite (training diverged) lower "
+                      "training.learning_rate, or take an earlier checkpoint",
+                      wrong, count));
+    return clouds;
   };
   const at::Tensor samples =
       each_cloud([&](const Batch& given, int64_t first, at::Generator& source) {
@@ -115,7 +125,7 @@ std::vector<Figure> PointCloudTrainer::evaluate(const EvaluationRequest& request
     figures.push_back(
         {"jsd", occupancy_divergence(samples.flatten(0, 1), references.flatten(0, 1)), 0, "bits"});
 
-  if (request.train && request.train->spec().rows >= count) {
+  if (request.train) {
     auto choice = make_generator(random_key(Stream::kRows, {kTraining}));
     const int64_t train_rows = request.train->spec().rows;
     const int64_t chosen = std::min(train_rows, std::max(count, kTrainingRows));
@@ -124,11 +134,11 @@ std::vector<Figure> PointCloudTrainer::evaluate(const EvaluationRequest& request
     const auto labels_in = [&](const Batch& batch) {
       return classes_ > 0 ? batch.labels : at::Tensor();
     };
-    const Batch all{.x = exactly_points(clouds, evaluation_points_, choice),
-                    .labels = labels_in(clouds)};
+    const Batch all{.x = exactly_points(clouds, points, choice), .labels = labels_in(clouds)};
     append(figures, nearest_figures("", {.x = samples, .labels = labels_in(held_out)}, all, rows));
     append(figures, nearest_figures("_of_held_out",
                                     {.x = references, .labels = labels_in(held_out)}, all, rows));
+    if (train_rows < count) return figures;
     const at::Tensor training = all.x.narrow(0, 0, count);
     append(figures,
            set_figures("cd_of_train", "unit^2",

@@ -21,7 +21,7 @@ PointCloudTrainer::PointCloudTrainer(const ConfigReader& root, const DataSpec& s
   if (conditional) classes_ = spec.classes;
   train_points_ = trainer.integer("train_points", 0, 0);
   evaluation_samples_ = trainer.integer("evaluation_samples", 200, 2);
-  evaluation_points_ = trainer.integer("evaluation_points", 256, 1);
+  evaluation_points_ = trainer.integer("evaluation_points", 256, 1, 4096);
 
   const int64_t axes = spec.shape[1];
   if (latent) {
@@ -63,8 +63,7 @@ Loss PointCloudTrainer::loss(const Batch& batch, const Step& step) {
   set_training(true);
   at::Generator generator = step.generator;
   const int64_t rows = batch.x.size(0);
-  const Batch clouds = train_points_ > 0 ? some_points(batch, train_points_, generator) : batch;
-  const CloudLosses losses = cloud_losses(clouds, step.shard * rows, step.shards * rows, generator);
+  const CloudLosses losses = cloud_losses(batch, step.shard * rows, step.shards * rows, generator);
   const auto weight = static_cast<double>(rows);
   if (!shape_) return {losses.denoising.sum(), weight, {}};
   const auto term = [&](const char* name, const at::Tensor& values) {
@@ -75,10 +74,11 @@ Loss PointCloudTrainer::loss(const Batch& batch, const Step& step) {
           {term("denoising_loss", losses.denoising), term("kl", losses.divergence)}};
 }
 
-PointCloudTrainer::CloudLosses PointCloudTrainer::cloud_losses(const Batch& clouds,
+PointCloudTrainer::CloudLosses PointCloudTrainer::cloud_losses(const Batch& batch,
                                                                int64_t first_row,
                                                                int64_t global_rows,
                                                                at::Generator& generator) const {
+  const Batch clouds = train_points_ > 0 ? some_points(batch, train_points_, generator) : batch;
   const at::Tensor x0 = scale_.standardise(clouds.x);
   const at::Tensor u = stratified_uniforms(first_row, x0.size(0), global_rows, generator);
   const at::Tensor sigma = diffusion_.training_sigmas(u).to(x0.scalar_type());
@@ -108,7 +108,7 @@ Batch PointCloudTrainer::sample(const SampleRequest& request, at::Generator& gen
   const DiffusionNetwork network =
       shape_ ? shape_->network(shape_->prior->sample(request.rows, drawn.labels, generator))
              : joint_network(drawn.labels, drawn.mask);
-  drawn.x = draw(network, request.rows, drawn.mask, request.steps, generator);
+  drawn.x = draw(network, {request.rows, sample_points()}, drawn.mask, request.steps, generator);
   return drawn;
 }
 
@@ -117,20 +117,20 @@ int64_t PointCloudTrainer::sample_points() const {
   return shape_ || train_points_ == 0 ? most : std::min(train_points_, most);
 }
 
-at::Tensor PointCloudTrainer::draw(const DiffusionNetwork& network, int64_t clouds,
+at::Tensor PointCloudTrainer::draw(const DiffusionNetwork& network, std::vector<int64_t> shape,
                                    const at::Tensor& mask, int64_t steps,
                                    at::Generator& generator) const {
-  const at::Tensor x = scale_.unstandardise(
-      diffusion_.sample(network, {clouds, sample_points(), spec_.shape[1]},
-                        steps > 0 ? steps : diffusion_.sampler.steps, 1, generator));
+  shape.push_back(spec_.shape[1]);
+  const at::Tensor x = scale_.unstandardise(diffusion_.sample(
+      network, shape, steps > 0 ? steps : diffusion_.sampler.steps, 1, generator));
   return mask.defined() ? at::where(mask.unsqueeze(2), x, 0) : x;
 }
 
 Batch PointCloudTrainer::reconstruct(const Batch& clouds, at::Generator& generator) const {
   const at::Tensor code = shape_->encoder->forward(scale_.standardise(clouds.x), clouds.mask).mean;
-  const at::Tensor mask =
-      sizes_.ragged() ? sizes_.draw(code.size(0), clouds.labels, generator) : at::Tensor();
-  return {.x = draw(shape_->network(code), code.size(0), mask, 0, generator), .mask = mask};
+  return {
+      .x = draw(shape_->network(code), {code.size(0), clouds.x.size(1)}, clouds.mask, 0, generator),
+      .mask = clouds.mask};
 }
 
 DiffusionNetwork PointCloudTrainer::joint_network(const at::Tensor& labels,

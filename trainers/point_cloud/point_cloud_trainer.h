@@ -52,10 +52,10 @@ class PointCloudTrainer final : public Trainer {
   // expects, and all samples would come out near the mean shape.
   int64_t sample_points() const;
 
-  // [clouds, sample_points(), D], the data's unit; zero outside of `mask` [clouds, P], which may be
-  // undefined.
-  at::Tensor draw(const DiffusionNetwork& network, int64_t clouds, const at::Tensor& mask,
-                  int64_t steps, at::Generator& generator) const;
+  // [clouds, points, D] of shape {clouds, points}, in the data's unit; zero outside of `mask`,
+  // which may be undefined.
+  at::Tensor draw(const DiffusionNetwork& network, std::vector<int64_t> shape,
+                  const at::Tensor& mask, int64_t steps, at::Generator& generator) const;
   Batch reconstruct(const Batch& clouds, at::Generator& generator) const;  // latent
   DiffusionNetwork joint_network(const at::Tensor& labels, const at::Tensor& mask) const;
   Batch rows_of(const Dataset& data, const at::Tensor& indices) const;
