@@ -38,7 +38,8 @@ const std::vector<std::string> kUseKeys = {"trainer.sampler",
                                            "trainer.importance_rows",
                                            "trainer.bound_paths",
                                            "trainer.importance_paths",
-                                           "trainer.normalisation_latitudes"};
+                                           "trainer.normalisation_latitudes",
+                                           "trainer.graphs"};
 
 std::vector<std::string> matches(const std::string& pattern) {
   glob_t found = {};

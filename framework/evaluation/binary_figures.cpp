@@ -22,9 +22,8 @@ at::Tensor pair_correlations(const at::Tensor& rows) {
 
 std::vector<Figure> binary_figures(const at::Tensor& samples, const at::Tensor& held_out,
                                    const at::Tensor& train) {
-  TORCH_CHECK(samples.size(1) == held_out.size(1) && samples.size(1) >= 2,
-              "binary figures are of rows of two numbers and more, not ", samples.sizes(), " and ",
-              held_out.sizes());
+  TORCH_CHECK(samples.size(1) == held_out.size(1), "binary figures of rows of ", samples.sizes(),
+              " and ", held_out.sizes());
   const int64_t d = samples.size(1);
   const at::Tensor pairs = at::triu_indices(d, d, 1);
   const auto of_pairs = [&](const at::Tensor& matrix) {
@@ -37,10 +36,11 @@ std::vector<Figure> binary_figures(const at::Tensor& samples, const at::Tensor& 
   const at::Tensor error = ((1 - pooled.square()).clamp_min(0) * (1 / n + 1 / m)).sqrt();
   const at::Tensor in_errors = at::where(apart > 0, apart / error, 0);
 
-  std::vector<Figure> figures{
-      {"pair_correlation_error", apart.mean().item<double>(), 0, ""},
-      {"pair_correlation_largest", in_errors.max().item<double>(), 0, "standard errors"},
-      {"nll_uniform", static_cast<double>(d) * std::log(2.0), 0, "nats"}};
+  std::vector<Figure> figures;
+  if (d > 1)
+    figures = {{"pair_correlation_error", apart.mean().item<double>(), 0, ""},
+               {"pair_correlation_largest", in_errors.max().item<double>(), 0, "standard errors"}};
+  figures.push_back({"nll_uniform", static_cast<double>(d) * std::log(2.0), 0, "nats"});
   if (!train.defined()) return figures;
   figures.push_back(
       mean_figure("nll_independent", -independent_log_probability(held_out, train), "nats"));

@@ -23,8 +23,8 @@
 
 namespace ornstein {
 
-// samples [n, D], held_out [m, D], D >= 2; train [k, D], or undefined: what needs it is then left
-// out.
+// samples [n, D], held_out [m, D]; train [k, D], or undefined: what needs it, or pairs of numbers
+// where D is 1, is left out.
 std::vector<Figure> binary_figures(const at::Tensor& samples, const at::Tensor& held_out,
                                    const at::Tensor& train);
 

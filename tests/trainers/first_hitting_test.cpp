@@ -134,7 +134,9 @@ TEST(FirstHitting, UntrainedModelIsUniform) {
   EXPECT_NEAR(nll(of_sphere, sphere, "nll_bound"), std::log(4 * M_PI), 1e-9);
   EXPECT_NEAR(nll(of_sphere, sphere, "nll_importance"), std::log(4 * M_PI), 1e-9);
   EXPECT_NEAR(nll(of_binary, binary, "nll_importance"), 6 * std::log(2.0), 1e-9);
-  EXPECT_NEAR(nll(of_binary, binary, "nll_bound"), 6 * std::log(2.0), 0.3);
+  EXPECT_NEAR(nll(of_binary, binary, "nll_bound"), 6 * std::log(2.0), 1e-9);
+  const Loss loss = shard_loss(*of_sphere.trainer, sphere.rows(at::arange(50)).x, 0, 1, sphere);
+  EXPECT_NEAR(loss.sum.item<double>(), 50 * std::log(4 * M_PI), 1e-6);
 }
 
 TEST(FirstHitting, LossIsASumOverRowsThatEveryShardSharesOut) {
@@ -178,7 +180,10 @@ TEST(FirstHitting, UntrainedCloudsAreIndependentNormalPoints) {
   const at::Tensor std = flat.std(0, false);
   const at::Tensor standard = (flat - flat.mean(0)) / std;
   const at::Tensor nll = standard.square() / 2 + std.log() + std::log(2 * M_PI) / 2;
-  EXPECT_NEAR(figure(figures, "nll_bound").value, 5 * nll.sum(1).mean().item<double>(), 1e-6);
+  const double truth = 5 * nll.sum(1).mean().item<double>();
+  EXPECT_NEAR(figure(figures, "nll_bound").value, truth, 1e-6);
+  const Loss loss = shard_loss(*fixture.trainer, data.rows(at::arange(64)).x, 0, 1, data);
+  EXPECT_NEAR(loss.sum.item<double>(), 64 * truth, 1e-4);
 
   at::Generator draws = make_generator(9);
   const at::Tensor drawn =

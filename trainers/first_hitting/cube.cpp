@@ -81,11 +81,11 @@ Bridges Cube::blended(const Bridges& bridges, const at::Tensor& x) const {
 
 at::Tensor Cube::cost(const at::Tensor& output, const Bridges& bridges) const {
   const at::Tensor inside = bridges.z.clamp(delta_, 1 - delta_);
-  const Chances own = towards(bridges.x, inside, delta_), p = of_model(output, inside, delta_);
-  const Chances q = towards(bridges.target, inside, delta_);
-  const at::Tensor divergence = at::xlogy(own.up, own.up) - at::xlogy(q.up, p.up) +
-                                at::xlogy(own.down, own.down) - at::xlogy(q.down, p.down);
-  return bridges.weight * at::where(alive(bridges.z), divergence, 0.0).sum(1) + log_base(bridges.x);
+  const Chances p = of_model(output, inside, delta_), q = towards(bridges.target, inside, delta_);
+  // Less the divergence of the bridge's own chances from even ones, whose sum over a bridge is
+  // exactly D log 2: it need not be drawn.
+  const at::Tensor gain = at::xlogy(q.up, 2 * p.up) + at::xlogy(q.down, 2 * p.down);
+  return -bridges.weight * at::where(alive(bridges.z), gain, 0.0).sum(1);
 }
 
 Move Cube::step(const at::Tensor& z, const at::Tensor& output, const at::Tensor& x,

@@ -4,15 +4,18 @@
 #include "framework/diffusion/noise_levels.h"
 #include "framework/evaluation/binary_figures.h"
 #include "framework/evaluation/graph_figures.h"
+#include "framework/evaluation/graph_statistics.h"
 #include "framework/evaluation/point_figures.h"
 #include "trainers/first_hitting/ball.h"
 #include "trainers/first_hitting/cube.h"
 #include "trainers/first_hitting/fixed_time.h"
+#include "trainers/first_hitting/poisson_law.h"
 
 namespace ornstein::first_hitting {
 namespace {
 
 constexpr int64_t kMostGraphs = 512;  // whose orbits are counted
+constexpr int64_t kMostSteps = 100000;
 
 std::shared_ptr<const Domain> read_domain(const ConfigReader& trainer, const DataSpec& spec,
                                           bool* euler) {
@@ -24,9 +27,13 @@ std::shared_ptr<const Domain> read_domain(const ConfigReader& trainer, const Dat
     return std::make_shared<Cube>(d, cells / 2);
   }
   const double resolution = trainer.number("resolution", 0.002, 1e-5, 0.5);
-  const int64_t steps = trainer.integer("steps", 200, 1);
+  const int64_t steps = trainer.integer("steps", 200, 1, kMostSteps);
   if (spec.space != "sphere") return std::make_shared<FixedTime>(d, resolution, steps);
-  if (d < 2) trainer.fail("name", "first_hitting needs spheres of at least two coordinates");
+  if (d > kMostCoordinates)
+    trainer.fail("name", fmt::format("is first_hitting, and rows have {} coordinates (draws of its "
+                                     "bridges take about 1.5^coordinates tries: {} are the most) "
+                                     "choose riemannian",
+                                     d, kMostCoordinates));
   *euler = trainer.choice("sampler", "spheres", {"spheres", "euler"}) == "euler";
   return std::make_shared<Ball>(d, resolution, steps, *euler);
 }
@@ -54,6 +61,10 @@ FirstHittingTrainer::FirstHittingTrainer(const ConfigReader& root, const DataSpe
   importance_paths_ = trainer.integer("importance_paths", 16, 1);
   evaluation_samples_ = trainer.integer("evaluation_samples", 1024, 2);
   if (binary()) graphs_ = trainer.flag("graphs", false);
+  if (graphs_ && nodes_of_upper_triangle(spec.shape[0]) == 0)
+    trainer.fail("graphs", fmt::format("is true, and rows have {} numbers (a graph of n nodes has "
+                                       "n (n - 1)/2) leave it out",
+                                       spec.shape[0]));
   const int64_t axes = spec.shape.back();
   network_ =
       make_network(root.section("network"), {.input = spec.shape, .outputs = axes, .set = clouds_});
@@ -77,7 +88,7 @@ void FirstHittingTrainer::fit(const Dataset& train, const ParallelRows& rows) {
         if (batch.mask.defined() && !batch.mask.all().item<bool>())
           throw DataError(
               "point clouds of different sizes (first_hitting takes clouds of equally many points) "
-              "import them with one number of points, or choose another trainer");
+              "set dataset.points to the smallest cloud's number, or choose another trainer");
         return power_sums(clouds_ ? batch.x.transpose(1, 2) : batch.x);
       });
   const Moments measured = moments_from(sums);
@@ -92,8 +103,9 @@ Loss FirstHittingTrainer::loss(const Batch& batch, const Step& step) {
   const at::Tensor x = inward(batch.x);
   const at::Tensor u = stratified_uniforms(step.shard * rows, rows, step.shards * rows, generator);
   const Bridges bridges = domain_->blended(domain_->bridges(x, u, generator), x);
-  const at::Tensor sum = costs(bridges, rows).sum() - domain_->log_base(x).sum();
-  return {sum, static_cast<double>(rows), {}};
+  const auto weight = static_cast<double>(rows);
+  const at::Tensor bounds = costs(bridges, rows) - domain_->log_base(x);
+  return {bounds.sum() - weight * log_det(batch.x), weight, {}};
 }
 
 at::Tensor FirstHittingTrainer::output(const at::Tensor& z) const {
@@ -144,7 +156,7 @@ at::Tensor FirstHittingTrainer::outward(const at::Tensor& z) const {
 }
 
 Arrivals FirstHittingTrainer::walks(int64_t rows, int64_t steps, at::Generator& generator) const {
-  const auto domain = steps > 0 ? domain_->with_steps(steps) : domain_;
+  const auto domain = steps > 0 ? domain_->with_steps(std::min(steps, kMostSteps)) : domain_;
   Arrivals arrivals = walk(
       *domain, [this](const at::Tensor& z) { return output(z); }, rows, {}, generator);
   arrivals.z = domain->hit(arrivals.z, generator);

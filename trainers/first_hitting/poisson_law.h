@@ -5,13 +5,17 @@
 // d/2): what the half space's Cauchy law becomes under an inversion (Axler, Bourdon and Ramey 2001,
 // Harmonic Function Theory, ch. 7). At d = 3 the angle's distribution function is inverted in
 // closed form, at d = 2 nothing is rejected; else rejection, from this law or from the uniform one,
-// whichever accepts more.
+// whichever accepts more: about (3/2)^(d - 2) tries where r is 1/3, 32 at d = 10, 360 at d = 16.
 #pragma once
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace ornstein::first_hitting {
+
+inline constexpr int64_t kMostCoordinates = 16;  // d that draws can be afforded of
 
 struct PoissonDraw {
   at::Tensor along;   // [n, d], the part of y along the pole
