@@ -108,6 +108,13 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
   }
   session.together([&] {
     if (session.rank() != 0) return;
+    const int64_t wrong =
+        options.count - samples.x.flatten(1).isfinite().all(1).sum().item<int64_t>();
+    if (wrong > 0)
+      log_info(
+          fmt::format("{} of {} samples are not finite (too few steps for this sampler, or "
+                      "training diverged) give more --steps, or an earlier checkpoint",
+                      wrong, options.count));
     if (!options.out.empty()) write_samples(kind, samples, run.spec, options.out);
     if (!options.image.empty()) kind.draw(samples, run.spec, options.image);
     log_info(fmt::format("{} samples of {} (step {}, EMA {}) in {}", options.count, run.name,

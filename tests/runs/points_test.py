@@ -69,7 +69,7 @@ class AStrangersPoints(PointsCase):
         spatial = rows.normal(size=(40, 2))
         hyperboloid = np.concatenate([np.sqrt(1 + (spatial**2).sum(1, keepdims=True)), spatial], 1)
         product = np.concatenate([unit_rows(40, 3), angles], 1)
-        implicit = {"trainer.loss": "implicit", "trainer.walk_steps": 5}
+        implicit = {"trainer.loss": "implicit", "trainer.walk_steps": 5, "trainer.steps": 60}
         for name, points, space, values in (("saddles", hyperboloid, "hyperbolic", implicit),
                                             ("both", product, "product:sphere3,torus2", {})):
             self.assertEqual(self.trained(TORUS, self.write(f"{name}_data.h5", points, space), name, **values).shape[1], points.shape[1])

@@ -1,4 +1,5 @@
 // RiemannianTrainer::evaluate.
+#include "framework/base/errors.h"
 #include "framework/evaluation/point_figures.h"
 #include "trainers/riemannian/likelihood.h"
 #include "trainers/riemannian/riemannian_trainer.h"
@@ -47,6 +48,11 @@ std::vector<Figure> RiemannianTrainer::evaluate(const EvaluationRequest& request
                    [&](int64_t first, int64_t count, at::Generator& generator) {
                      return sample({first, count, 0, {}}, generator).x.to(at::kDouble);
                    });
+  if (!samples.isfinite().all().item<bool>())
+    throw Error(
+        fmt::format("samples are not finite (the {} steps of their walk are too long for this "
+                    "space, or training diverged) raise trainer.steps by --set",
+                    steps_));
   const at::Tensor train =
       request.train ? rows_of(*request.train, 0, request.train->spec().rows) : at::Tensor();
   for (Figure& figure : point_figures(space_, samples, rows_of(request.held_out, 0, total), train))

@@ -1,6 +1,5 @@
 #include "trainers/riemannian/samplers.h"
 
-#include "framework/base/errors.h"
 #include "framework/spaces/divergence.h"
 #include "framework/spaces/random_walk.h"
 
@@ -27,11 +26,6 @@ at::Tensor reverse_walk(const ForwardProcess& process, const ScoreFunction& scor
                   generator);
     x = process.space.project(x);
   }
-  if (!x.isfinite().all().item<bool>())
-    throw Error(
-        fmt::format("a sample is not finite (the {} steps of its walk are too long for this space) "
-                    "raise trainer.steps",
-                    steps));
   return x;
 }
 

@@ -29,7 +29,8 @@ struct ReverseStep {
 ReverseStep reverse_step(const ForwardProcess& process, const ScoreFunction& score,
                          const at::Tensor& x, double tau, double tau_next);
 
-// x [b, D] at t = 1 -> t = 0. Throws Error where a row leaves the space: steps were too long.
+// x [b, D] at t = 1 -> t = 0. Rows whose steps are too long for a space that is not compact may end
+// as NaN.
 at::Tensor reverse_walk(const ForwardProcess& process, const ScoreFunction& score, at::Tensor x,
                         int64_t steps, at::Generator& generator);
 
