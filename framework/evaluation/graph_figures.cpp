@@ -24,7 +24,7 @@ Statistics statistics_of(const at::Tensor& rows) {
   TORCH_CHECK(nodes > 0, "rows of ", rows.size(1), " numbers are no graphs' upper triangles");
   std::vector<at::Tensor> degree, coefficients, orbit;
   for (int64_t i = 0; i < rows.size(0); ++i) {
-    const at::Tensor graph = adjacency_of_connected(rows[i]);
+    const at::Tensor graph = adjacency_without_isolated(rows[i]);
     // The margin keeps shares that are multiples of 1/100 in their bin, whatever their rounding.
     const at::Tensor bins = (clustering(graph) * kBins + 1e-9).to(at::kLong).clamp_max(kBins - 1);
     degree.push_back(cumulated(degrees(graph), nodes));

@@ -59,7 +59,7 @@ int64_t nodes_of_upper_triangle(int64_t dimensions) {
   return n >= 2 && n * (n - 1) / 2 == dimensions ? n : 0;
 }
 
-at::Tensor adjacency_of_connected(const at::Tensor& triangle) {
+at::Tensor adjacency_without_isolated(const at::Tensor& triangle) {
   const int64_t n = nodes_of_upper_triangle(triangle.numel());
   TORCH_CHECK(triangle.dim() == 1 && n > 0, "no graph has an upper triangle ", triangle.sizes());
   at::Tensor adjacency = at::zeros({n, n}, at::kBool);

@@ -15,7 +15,7 @@ int64_t nodes_of_upper_triangle(int64_t dimensions);
 
 // The upper triangle of an adjacency row by row, (0,1), (0,2), ..., (1,2), ..., [D] of 0 and 1 ->
 // adjacency of the nodes that have an edge, or of one node where there is no edge.
-at::Tensor adjacency_of_connected(const at::Tensor& triangle);
+at::Tensor adjacency_without_isolated(const at::Tensor& triangle);
 
 at::Tensor degrees(const at::Tensor& adjacency);  // [n] int64
 

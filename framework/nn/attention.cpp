@@ -4,6 +4,13 @@
 
 namespace ornstein {
 
+int64_t read_heads(const ConfigReader& section, int64_t width) {
+  const int64_t heads = section.integer("heads", 4, 1);
+  if (width % heads != 0)
+    section.fail("width", fmt::format("{} is no multiple of heads = {}", width, heads));
+  return heads;
+}
+
 SelfAttention::SelfAttention(int64_t channels, int64_t head_dim, bool normalise,
                              const BlockOptions& options)
     : heads_(channels / head_dim) {

@@ -11,9 +11,13 @@
 
 #include <cstdint>
 
+#include "framework/config/config_reader.h"
 #include "framework/nn/residual_block.h"
 
 namespace ornstein {
+
+// Reads "heads" (4), which divide `width` channels; for networks of a "width".
+int64_t read_heads(const ConfigReader& section, int64_t width);
 
 class SelfAttention : public torch::nn::Module {
  public:

@@ -54,11 +54,15 @@ Network make_network(const ConfigReader& section, const NetworkShape& shape) {
   return make_network_factory().make(section.text("name", std::nullopt), section, shape);
 }
 
-std::vector<NamedTensor> parameters_of(const Network& network) {
+std::vector<NamedTensor> parameters_of(const torch::nn::Module& module) {
   std::vector<NamedTensor> parameters;
-  for (const auto& parameter : network.module->named_parameters())
+  for (const auto& parameter : module.named_parameters())
     parameters.push_back({parameter.key(), parameter.value()});
   return parameters;
+}
+
+std::vector<NamedTensor> parameters_of(const Network& network) {
+  return parameters_of(*network.module);
 }
 
 }  // namespace ornstein

@@ -52,6 +52,7 @@ Network make_network(const ConfigReader& section, const NetworkShape& shape);
 
 // Parameters by their PyTorch names ("down_blocks.0.resnets.0.conv1.weight"), in registration
 // order.
+std::vector<NamedTensor> parameters_of(const torch::nn::Module& module);
 std::vector<NamedTensor> parameters_of(const Network& network);
 
 }  // namespace ornstein

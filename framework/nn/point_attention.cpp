@@ -1,5 +1,6 @@
 #include "framework/nn/point_attention.h"
 
+#include "framework/nn/attention.h"
 #include "framework/nn/condition_embedding.h"
 #include "framework/nn/function_domain.h"
 #include "framework/nn/zero_init.h"
@@ -107,10 +108,7 @@ Network make_point_attention(const ConfigReader& section, const NetworkShape& sh
   AttentionOptions options;
   options.width = section.integer("width", 64, 1);
   options.blocks = section.integer("blocks", 4, 1);
-  options.heads = section.integer("heads", 4, 1);
-  if (options.width % options.heads != 0)
-    section.fail("width",
-                 fmt::format("{} is no multiple of heads = {}", options.width, options.heads));
+  options.heads = read_heads(section, options.width);
   options.hidden = section.integer("hidden", 128, 1);
   std::vector<double> limits;
   for (const DomainAxis& axis : domain_of(shape))

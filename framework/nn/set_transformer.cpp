@@ -1,5 +1,6 @@
 #include "framework/nn/set_transformer.h"
 
+#include "framework/nn/attention.h"
 #include "framework/nn/condition_embedding.h"
 #include "framework/nn/point_features.h"
 #include "framework/nn/point_voxels.h"
@@ -138,10 +139,7 @@ Network make_set_transformer(const ConfigReader& section, const NetworkShape& sh
   TransformerOptions options;
   options.width = section.integer("width", 64, 1);
   options.blocks = section.integer("blocks", 4, 1);
-  options.heads = section.integer("heads", 4, 1);
-  if (options.width % options.heads != 0)
-    section.fail("width",
-                 fmt::format("{} is no multiple of heads = {}", options.width, options.heads));
+  options.heads = read_heads(section, options.width);
   options.latents = section.integer("latents", 32, 1);
   options.hidden = section.integer("hidden", 128, 1);
   options.voxels = section.integer("voxels", 0, 0);

@@ -17,11 +17,11 @@ at::Tensor tangent_noise(const S& space, const at::Tensor& x, at::Generator& gen
   return space.tangent_from(x, at::randn({x.size(0), space.noise_size()}, generator, x.options()));
 }
 
-// The same mean and variance from independent signs: Hutchinson's probe of least variance.
+// Independent signs [b, noise_size]: the noise of Hutchinson's divergence with the least variance.
 template <class S>
-at::Tensor tangent_signs(const S& space, const at::Tensor& x, at::Generator& generator) {
+at::Tensor random_signs(const S& space, const at::Tensor& x, at::Generator& generator) {
   const at::Tensor coins = at::rand({x.size(0), space.noise_size()}, generator, x.options()) < 0.5;
-  return space.tangent_from(x, 1 - 2 * coins.to(x.scalar_type()));
+  return 1 - 2 * coins.to(x.scalar_type());
 }
 
 // One step: drift [b, D] tangent (undefined: none), variance [b] or scalar.

@@ -4,7 +4,7 @@ import unittest
 import h5py
 import numpy as np
 
-from program import SOURCE, Case, run, settings
+from program import SOURCE, Case, settings
 
 SHORT = {"training.steps": 4, "training.global_batch": 8, "training.micro_batch": 4, "checkpoint.every": 4,
          "output.sample_every": 4, "output.sample_count": 4, "output.sample_block": 4, "trainer.steps": 4}
@@ -33,13 +33,6 @@ class FunctionsCase(Case):
                      ranks=ranks, folder=self.folder)
         with h5py.File(self.folder / "drawn.h5", "r") as file:
             return {key: file[key][()] for key in file}
-
-    def refuse(self, says, *arguments):
-        code, _, error = run(*arguments, folder=self.folder)
-        self.assertEqual(code, 2, error)
-        own = [line for line in error.splitlines() if line.startswith("rank ")]
-        self.assertEqual(len(own), 1, error)
-        self.assertIn(says, own[0])
 
     def refuse_data(self, says, config, data, **values):
         self.refuse(says, "train", config, "--out", "bad", *settings({"dataset.path": data, **SHORT, **values}))

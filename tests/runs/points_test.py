@@ -4,7 +4,7 @@ import unittest
 import h5py
 import numpy as np
 
-from program import SOURCE, Case, run, settings
+from program import SOURCE, Case, settings
 
 SHORT = {"training.steps": 4, "training.global_batch": 8, "training.micro_batch": 4, "checkpoint.every": 4,
          "output.sample_every": 4, "output.sample_count": 4, "output.sample_block": 4, "trainer.steps": 10}
@@ -29,14 +29,6 @@ class PointsCase(Case):
         self.succeed("evaluate", out, "--out", f"{out}.json", folder=self.folder)
         with h5py.File(self.folder / f"{out}.h5", "r") as file:
             return file["points"][()]
-
-    def refuse(self, says, *arguments):
-        code, _, error = run(*arguments, folder=self.folder)
-        self.assertEqual(code, 2, error)
-        own = [line for line in error.splitlines() if line.startswith("rank ")]
-        self.assertEqual(len(own), 1, error)
-        for part in says:
-            self.assertIn(part, own[0])
 
 
 def unit_rows(rows, size):

@@ -130,6 +130,15 @@ class Case(unittest.TestCase):
         self.assertEqual(code, 0, f"{arguments}\n{out}\n{error}")
         return out, error
 
+    def refuse(self, says, *arguments):
+        """Exit code 2, and one line of the program's own that holds `says`, a text or several."""
+        code, _, error = run(*arguments, folder=self.folder)
+        self.assertEqual(code, 2, error)
+        own = [line for line in error.splitlines() if line.startswith("rank ")]
+        self.assertEqual(len(own), 1, error)
+        for part in [says] if isinstance(says, str) else says:
+            self.assertIn(part, own[0])
+
     def train(self, config, out, ranks=1, flags=(), **values):
         return self.succeed("train", SOURCE / "configs" / config, "--out", out, *flags,
                             *settings({**SMALL[config], **values}), ranks=ranks, folder=self.folder)

@@ -4,14 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "framework/base/random.h"
+#include "framework/spaces/sphere.h"
+#include "tests/trainers/trainer_calls.h"
 #include "trainers/first_hitting/walk.h"
 
 namespace ornstein::first_hitting {
 
-inline double mean_of(const at::Tensor& values) { return values.mean().item<double>(); }
-
-inline double error_of(const at::Tensor& values) {
-  return values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()));
+inline at::Tensor uniform_directions(int64_t rows, int64_t d, at::Generator& generator) {
+  return Sphere{d - 1}.reference_sample(rows, generator, at::TensorOptions(at::kDouble));
 }
 
 // The mean of independent values [n] is `expected` within five standard errors and `bias`.

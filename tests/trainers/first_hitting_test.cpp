@@ -16,7 +16,8 @@ struct Fixture {
     seed_default_generators(1);
     trainer = std::make_unique<FirstHittingTrainer>(configuration->root(), data.spec());
     trainer->fit(data, serial_rows());
-    for (const auto& p : trainer->parameters()[0].parameters) parameters.push_back(p.tensor);
+    const auto groups = trainer->parameters();
+    for (const auto& p : groups[0].parameters) parameters.push_back(p.tensor);
   }
 
   // In shards of 128 rows, as in the configurations.

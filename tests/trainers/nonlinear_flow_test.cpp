@@ -407,8 +407,8 @@ TEST(NonlinearFlowTrainer, FidModeTrainsFlowAndScoreInTurn) {
   const Loss score = fixture.trainer->loss(batch, step(5));
   EXPECT_EQ(score.terms.size(), 1);
   score.sum.backward();
-  for (const auto& p : fixture.trainer->parameters()[1].parameters)
-    EXPECT_FALSE(p.tensor.grad().defined()) << p.name;
+  const auto groups = fixture.trainer->parameters();
+  for (const auto& p : groups[1].parameters) EXPECT_FALSE(p.tensor.grad().defined()) << p.name;
   const Loss flow = fixture.trainer->loss(batch, step(4));
   EXPECT_EQ(flow.terms.size(), 3);
   flow.sum.backward();

@@ -1,7 +1,9 @@
 // What the tests of `riemannian` share: a law on S^2 whose diffused density is known.
 #pragma once
 
+#include "tests/spaces/some_spaces.h"
 #include "tests/support/memory_dataset.h"
+#include "tests/trainers/trainer_calls.h"
 #include "trainers/riemannian/likelihood.h"
 
 namespace ornstein::riemannian {
@@ -59,10 +61,5 @@ class DiffusedVonMisesFisher {
   double kappa_;
   std::vector<double> ratios_;
 };
-
-inline double mean_of(const at::Tensor& values) { return values.mean().item<double>(); }
-inline double error_of(const at::Tensor& values) {  // standard, of the mean
-  return values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()));
-}
 
 }  // namespace ornstein::riemannian

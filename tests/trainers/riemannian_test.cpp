@@ -16,11 +16,6 @@ ForwardProcess process_on(const Space& space, double tau_min, double tau_max,
   return {space, {tau_min, tau_max}, 1, walk_steps};
 }
 
-at::Tensor points(const Space& space, int64_t rows, uint64_t seed) {
-  at::Generator generator = make_generator(seed);
-  return space.reference_sample(rows, generator, at::TensorOptions(at::kDouble));
-}
-
 std::vector<Space> spaces() {
   return {Space({Sphere{2}}),
           Space({Sphere{4}}),

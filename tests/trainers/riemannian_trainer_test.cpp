@@ -10,11 +10,6 @@
 namespace ornstein::riemannian {
 namespace {
 
-at::Tensor points(const Space& space, int64_t rows, uint64_t seed) {
-  at::Generator generator = make_generator(seed);
-  return space.reference_sample(rows, generator, at::TensorOptions(at::kDouble));
-}
-
 struct Session {
   Session(const std::string& trainer, const std::string& space, int64_t ambient, double scale)
       : configuration(Configuration::from_text(

@@ -24,6 +24,11 @@ inline Loss shard_loss(Trainer& trainer, const at::Tensor& x, int64_t shard, int
             train});
 }
 
+inline double mean_of(const at::Tensor& values) { return values.mean().item<double>(); }
+inline double error_of(const at::Tensor& values) {  // standard, of the mean
+  return values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()));
+}
+
 inline Figure figure(const std::vector<Figure>& figures, const std::string& name) {
   for (const Figure& f : figures)
     if (f.name == name) return f;

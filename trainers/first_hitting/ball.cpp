@@ -81,7 +81,7 @@ Move Ball::step(const at::Tensor& z, const at::Tensor& output, const at::Tensor&
   if (x.defined()) {
     v = directions_towards(x, z, rho, generator);
   } else {
-    v = uniform_directions(z.size(0), d_, generator);
+    v = Sphere{d_ - 1}.reference_sample(z.size(0), generator, z.options());
     const at::Tensor coin = at::rand({z.size(0)}, generator, z.options());
     v = at::where((coin < (1 + rho * rows_dot(s, v)) / 2).unsqueeze(1), v, -v);
   }

@@ -73,7 +73,4 @@ class Domain {
   virtual std::shared_ptr<const Domain> with_steps(int64_t steps) const = 0;
 };
 
-// [n, D] of independent uniform directions, float64.
-at::Tensor uniform_directions(int64_t rows, int64_t dimension, at::Generator& generator);
-
 }  // namespace ornstein::first_hitting

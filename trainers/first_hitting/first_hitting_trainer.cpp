@@ -128,12 +128,12 @@ at::Tensor FirstHittingTrainer::costs(const Bridges& bridges, int64_t rows) cons
 at::Tensor FirstHittingTrainer::bounds(const at::Tensor& x, int64_t draws,
                                        at::Generator& generator) const {
   const int64_t rows = x.size(0);
-  const at::Tensor ends = inward(x).repeat({draws, 1});
+  const at::Tensor inside = inward(x), ends = inside.repeat({draws, 1});
   const at::Tensor stratum = at::arange(draws, ends.options()).repeat_interleave(rows);
   const at::Tensor u =
       (stratum + at::rand({draws * rows}, generator, ends.options())) / static_cast<double>(draws);
   const at::Tensor bound =
-      costs(domain_->bridges(ends, u, generator), rows) - domain_->log_base(inward(x));
+      costs(domain_->bridges(ends, u, generator), rows) - domain_->log_base(inside);
   return bound - log_det(x);
 }
 

@@ -1,8 +1,7 @@
 // First hitting diffusion: data on a sphere, on the corners of a cube, or anywhere at a fixed time
 // (points of flat space, clouds of equally many points), as where a Brownian motion with a learnt
-// drift hits them first. Ye, Wu and Liu 2022 (First
-// Hitting Diffusion Models, NeurIPS). domain.h has the equations, ball.h, cube.h and fixed_time.h
-// the domains.
+// drift hits them first. Ye, Wu and Liu 2022 (First Hitting Diffusion Models, NeurIPS). domain.h
+// has the equations, ball.h, cube.h and fixed_time.h the domains.
 //
 // The loss of a row is an unbiased estimate of the bound on its -log p(x), in nats. Where we
 // differ: states of bridges are drawn from their law, not simulated, and walks hit without

@@ -1,14 +1,9 @@
 #include "trainers/point_cloud/shape_model.h"
 
+#include "framework/nn/network.h"
+
 namespace ornstein::point_cloud {
 namespace {
-
-std::vector<NamedTensor> parameters_in(const torch::nn::Module& module) {
-  std::vector<NamedTensor> parameters;
-  for (const auto& parameter : module.named_parameters())
-    parameters.push_back({parameter.key(), parameter.value()});
-  return parameters;
-}
 
 std::vector<int64_t> read_channels(const ConfigReader& section, std::vector<int64_t> fallback) {
   const std::vector<int64_t> channels = section.integers("channels", std::move(fallback), 1);
@@ -19,9 +14,9 @@ std::vector<int64_t> read_channels(const ConfigReader& section, std::vector<int6
 }  // namespace
 
 std::vector<ParameterGroup> ShapeModel::parameters() const {
-  return {{"encoder", parameters_in(*encoder)},
-          {"prior", parameters_in(*prior)},
-          {"denoiser", parameters_in(*denoiser)}};
+  return {{"encoder", parameters_of(*encoder)},
+          {"prior", parameters_of(*prior)},
+          {"denoiser", parameters_of(*denoiser)}};
 }
 
 DiffusionNetwork ShapeModel::network(const at::Tensor& z) const {

@@ -1,6 +1,7 @@
 // RiemannianTrainer::evaluate.
 #include "framework/base/errors.h"
 #include "framework/evaluation/point_figures.h"
+#include "framework/spaces/random_walk.h"
 #include "trainers/riemannian/likelihood.h"
 #include "trainers/riemannian/riemannian_trainer.h"
 
@@ -25,10 +26,8 @@ at::Tensor sphere_grid(int64_t latitudes, int64_t first, int64_t rows) {
 
 at::Tensor RiemannianTrainer::log_density(const at::Tensor& x, at::Generator& generator) const {
   DivergenceKind divergence{DivergenceKind::Kind::exact, {}};
-  if (hutchinson_) {
-    const at::Tensor coins = at::rand({x.size(0), space_.noise_size()}, generator, x.options());
-    divergence = {DivergenceKind::Kind::hutchinson, 1 - 2 * (coins < 0.5).to(x.scalar_type())};
-  }
+  if (hutchinson_)
+    divergence = {DivergenceKind::Kind::hutchinson, random_signs(space_, x, generator)};
   return flow_log_density(space_, flow(divergence), x, tolerance_);
 }
 

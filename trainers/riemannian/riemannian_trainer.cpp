@@ -8,15 +8,16 @@ namespace {
 
 constexpr double kFlowClock = 10;  // the network's time features are made for about that range
 
-Space space_of(const ConfigReader& trainer, const DataSpec& spec) {
+ForwardProcess process_of(const ConfigReader& trainer, const DataSpec& spec) {
   if (spec.kind != "points")
     throw ConfigError(
         fmt::format("trainer.name: riemannian cannot learn {} (it knows points of a space) choose "
                     "another trainer",
                     spec.kind));
-  const Space any = make_space(spec.space, spec.shape[0]);
-  if (any.compact()) return any;
-  return make_space(spec.space, spec.shape[0], trainer.number("reference_std", 1, 1e-3, 1e3));
+  const Space space = make_space(spec.space, spec.shape[0]);
+  if (space.compact()) return {space};
+  const double length = trainer.number("reference_std", 1, 1e-3, 1e3);
+  return {.space = make_space(spec.space, spec.shape[0], length), .length = length};
 }
 
 std::optional<ScoreLoss> loss_named(const std::string& name) {
@@ -30,17 +31,16 @@ std::optional<ScoreLoss> loss_named(const std::string& name) {
 }  // namespace
 
 RiemannianTrainer::RiemannianTrainer(const ConfigReader& root, const DataSpec& spec)
-    : process_{space_of(root.section("trainer"), spec), {}, 1, 0} {
+    : process_(process_of(root.section("trainer"), spec)) {
   const ConfigReader trainer = root.section("trainer");
-  if (!space_.compact()) process_.length = trainer.number("reference_std", 1, 1e-3, 1e3);
   score_loss_ =
       loss_named(trainer.choice("loss", space_.compact() ? "denoising" : "implicit",
                                 {"denoising", "varadhan", "implicit", "sliced", "flow_matching"}));
-  const std::string steps_sampler =
+  const std::string sampler =
       trainer.choice("sampler", score_loss_ ? "walk" : "adaptive", {"walk", "heun", "adaptive"});
-  sampler_ = steps_sampler == "walk"   ? Sampler::walk
-             : steps_sampler == "heun" ? Sampler::heun
-                                       : Sampler::adaptive;
+  sampler_ = sampler == "walk"   ? Sampler::walk
+             : sampler == "heun" ? Sampler::heun
+                                 : Sampler::adaptive;
   steps_ = trainer.integer("steps", 200, 1);
   tolerance_ = trainer.number("tolerance", 1e-5, 1e-10, 0.1);
   hutchinson_ = trainer.choice("divergence", "exact", {"exact", "hutchinson"}) == "hutchinson";

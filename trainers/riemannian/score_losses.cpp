@@ -1,6 +1,7 @@
 #include "trainers/riemannian/score_losses.h"
 
 #include "framework/spaces/divergence.h"
+#include "framework/spaces/random_walk.h"
 
 namespace ornstein::riemannian {
 
@@ -20,9 +21,8 @@ at::Tensor score_loss(ScoreLoss kind, const ForwardProcess& process, const Score
   if (kind == ScoreLoss::implicit) {
     s = exact_divergence(space, field, noised.x, Graph::kept);
   } else {
-    const at::Tensor coins = at::rand({x0.size(0), space.noise_size()}, generator, x0.options());
-    const at::Tensor signs = 1 - 2 * (coins < 0.5).to(x0.scalar_type());
-    s = hutchinson_divergence(space, field, noised.x, signs, Graph::kept);
+    s = hutchinson_divergence(space, field, noised.x, random_signs(space, x0, generator),
+                              Graph::kept);
   }
   return squared_norm(space, s.value) + 2 * s.divergence;
 }
