@@ -72,9 +72,10 @@ void require_fitting_data(const DataSpec& data, const StoredRun& run) {
 
 std::vector<Figure> figures_of(const StoredRun& run, const OpenedData& data,
                                const HeldOut& held_out, const ProcessGroup& group, uint64_t seed) {
-  const EvaluationRequest request{*held_out.rows, data.splits.train.get(), 0};
+  const at::Device& device = run.runtime.device;
+  const auto rows = on_device(held_out.rows, device), train = on_device(data.splits.train, device);
   auto figures =
-      run.trainer->evaluate(request, make_parallel_rows(group, seed, run.runtime.device));
+      run.trainer->evaluate({*rows, train.get()}, make_parallel_rows(group, seed, device));
   if (held_out.log_density.defined()) {
     figures.push_back(mean_figure("true_nll", -held_out.log_density, "nats"));
   }

@@ -22,7 +22,10 @@ namespace {
 namespace fs = std::filesystem;
 
 // How a trained model is used, in methods that have such a key.
-const std::vector<std::string> kUseKeys = {"trainer.sampler",
+const std::vector<std::string> kUseKeys = {"runtime.device",
+                                           "runtime.threads",
+                                           "runtime.tf32",
+                                           "trainer.sampler",
                                            "trainer.variance",
                                            "trainer.steps",
                                            "trainer.conditioning",
@@ -104,14 +107,15 @@ Runtime read_runtime(const ConfigReader& runtime) {
   at::set_num_threads(static_cast<int>(runtime.integer("threads", 1, 1)));
   Runtime own;
   own.collective_timeout = runtime.number("collective_timeout", 600, 0, 1e6);
+  own.cuda_graph = runtime.flag("cuda_graph", false);
+  const bool tf32 = runtime.flag("tf32", false);
   if (wanted == "cpu") return own;
   const auto devices = visible_devices();
   const auto launched = local_rank_of(std::getenv);
   const auto index = choose_device(wanted, built_for_cuda(), static_cast<int>(devices.size()),
                                    launched ? launched->rank : 0);
   if (!index) return own;
-  take_device(*index);
-  own.device = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(*index));
+  own.device = take_device(*index, tf32);
   own.bus = devices[*index].bus;
   return own;
 }

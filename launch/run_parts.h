@@ -35,6 +35,7 @@ struct Runtime {
   std::string bus;                // that device's address; empty on the CPU
   double collective_timeout = 0;  // seconds a rank waits for the others before it looks for the
                                   // reason; 0: for ever
+  bool cuda_graph = false;        // a small network's steps are recorded and replayed
 };
 // Sets LibTorch's threads, and takes the device that is this rank's share.
 Runtime read_runtime(const ConfigReader& runtime);

@@ -52,7 +52,7 @@ class Run {
     if (!resumed) {
       watched_.about("fitting", 0);
       const at::NoGradGuard no_grad;
-      plan_.trainer->fit(*plan_.data.splits.train,
+      plan_.trainer->fit(*on_device(plan_.data.splits.train, plan_.runtime.device),
                          make_parallel_rows(group_, plan_.training.seed, plan_.runtime.device,
                                             [this] { return stop_here(); }));
       start_groups();
@@ -172,7 +172,7 @@ class Run {
 
   TrainingLoop make_loop() {
     return TrainingLoop(*plan_.trainer, state_, plan_.data.splits.train, plan_.training, group_,
-                        plan_.runtime.device);
+                        plan_.runtime.device, plan_.runtime.cuda_graph);
   }
 
   // The last write; the others wait for it where they are watched.

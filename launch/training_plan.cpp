@@ -50,6 +50,12 @@ TrainingPlan make_plan(std::unique_ptr<Configuration> configuration, const Train
     throw ConfigError(fmt::format("{}: trainer or network cannot be made ({}) look at their sizes",
                                   options.config, message_of(error)));
   }
+  if (plan.runtime.cuda_graph && !plan.trainer->replayable())
+    throw ConfigError(
+        fmt::format("runtime.cuda_graph: {} as configured cannot be replayed (a step's work "
+                    "depends on its data, "
+                    "or is done on the host in part) leave it out",
+                    root.section("trainer").text("name", std::nullopt)));
   plan.groups = plan.trainer->parameters();
   std::vector<std::string> names;
   for (const auto& group : plan.groups) names.push_back(group.name);

@@ -24,7 +24,7 @@ WatchedGroup::WatchedGroup(const MpiSession& session, const Runtime& runtime,
       shared_device_lines(gather_seats({host_name(), runtime.bus}));
   session.together([&] {
     if (!shared.empty()) throw ConfigError(shared.front());
-    group_ = make_process_group(MPI_COMM_WORLD, runtime.device, flight_, timeout);
+    group_ = make_process_group(MPI_COMM_WORLD, runtime.device, flight_, timeout, run + "/flight");
   });
 }
 

@@ -18,7 +18,8 @@ struct Batch {
                            // unequal grids have one each, [b, n, d_x], padded, with a mask
   at::Tensor mask;         // [b, P], bool: true where observed
 
-  Batch to(const at::Device& device) const;     // every defined member moved
+  Batch to(const at::Device& device) const;  // every defined member moved
+  Batch pinned() const;  // in page-locked memory, from where to() does not keep the host waiting
   Batch rows(const at::Tensor& indices) const;  // [n] int64 -> these rows, in this order
 };
 

@@ -37,7 +37,9 @@ void CheckpointWriter::take_snapshot(const Checkpoint& checkpoint) {
     const bool fits = i < memory.size() && memory[i].tensor.sizes() == tensor.sizes() &&
                       memory[i].tensor.scalar_type() == tensor.scalar_type();
     at::Tensor copy =
-        fits ? memory[i].tensor : at::empty(tensor.sizes(), tensor.options().device(at::kCPU));
+        fits ? memory[i].tensor
+             : at::empty(tensor.sizes(),
+                         tensor.options().device(at::kCPU).pinned_memory(!tensor.is_cpu()));
     copy.copy_(tensor);
     tensor = copy;
   }

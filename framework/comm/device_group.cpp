@@ -6,13 +6,21 @@
 #include "framework/base/errors.h"
 #include "framework/comm/mpi_backend.h"
 #include "framework/comm/store.h"
+#include "framework/comm/watched_backend.h"
 
 namespace ornstein {
 
-DeviceBackendOptions device_options(double timeout) {
-  constexpr double kDay = 86400;
-  return {std::chrono::milliseconds(
-      static_cast<int64_t>(1000 * (timeout > 0 ? std::min(timeout, kDay) : kDay)))};
+DeviceBackendOptions device_options(double timeout, std::string flight_directory) {
+  constexpr double kDay = 86400, kGrace = 60;
+  const double seconds = timeout > 0 ? std::min(timeout + kGrace, kDay) : kDay;
+  return {.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds)),
+          .flight_directory = std::move(flight_directory)};
+}
+
+std::vector<std::pair<const char*, const char*>> nccl_environment() {
+  return {{"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},  // abort the communicator, end the process
+          {"TORCH_NCCL_TRACE_BUFFER_SIZE", "2000"},
+          {"TORCH_NCCL_DUMP_ON_TIMEOUT", "1"}};
 }
 
 ProcessGroup make_host_group(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight) {
@@ -28,7 +36,7 @@ ProcessGroup make_device_group(MPI_Comm communicator, const at::Device& device,
                                std::shared_ptr<FlightRecorder> flight,
                                const DeviceBackendOptions& options,
                                const DeviceBackendMaker& make_backend) {
-  const ProcessGroup group = make_host_group(communicator, std::move(flight));
+  const ProcessGroup group = make_host_group(communicator, flight);
   // Nobody goes on, and rank 0 keeps its store, until all have reached it or one has not.
   c10::intrusive_ptr<c10d::Store> store;
   std::exception_ptr failure;
@@ -42,8 +50,10 @@ ProcessGroup make_device_group(MPI_Comm communicator, const at::Device& device,
   if (failure) std::rethrow_exception(failure);
   if (failed)
     throw CommError("some rank cannot reach rank 0's store over TCP (its own line says why)");
-  group->setBackend(device.type(), c10d::ProcessGroup::BackendType::CUSTOM,
-                    make_backend(store, rank(group), world_size(group), options));
+  group->setBackend(
+      device.type(), c10d::ProcessGroup::BackendType::CUSTOM,
+      c10::make_intrusive<WatchedBackend>(
+          make_backend(store, rank(group), world_size(group), options), device, std::move(flight)));
   return group;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "framework/comm/process_group.h"
 
@@ -18,10 +19,16 @@ namespace ornstein {
 struct DeviceBackendOptions {
   std::chrono::milliseconds timeout{0};  // a collective that takes longer has failed
   bool high_priority_stream = true;      // reduction must not wait behind the backward pass
+  std::string flight_directory;          // for what the backend recorded; made when it is needed
 };
 
-// `timeout` seconds, or a day where it is 0: no backend waits for ever.
-DeviceBackendOptions device_options(double timeout);
+// `timeout`: seconds that the watchdog waits, 0: for ever. The backend's own patience is a minute
+// more, so that the watchdog speaks first, and a day at most: no backend waits for ever.
+DeviceBackendOptions device_options(double timeout, std::string flight_directory);
+
+// What ProcessGroupNCCL reads of the environment, where the user has not set it: a collective that
+// fails ends the process instead of leaving it with garbage, and its records are kept and written.
+std::vector<std::pair<const char*, const char*>> nccl_environment();
 
 // Makes this rank's backend of a group of `ranks`. Throws what it must: nothing is caught.
 using DeviceBackendMaker = std::function<c10::intrusive_ptr<c10d::Backend>(
@@ -31,7 +38,8 @@ using DeviceBackendMaker = std::function<c10::intrusive_ptr<c10d::Backend>(
 // CPU tensors alone.
 ProcessGroup make_host_group(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight);
 
-// All ranks of the communicator together. CommError where rank 0's store is not reached.
+// All ranks of the communicator together. The device's collectives stand in `flight` too
+// (watched_backend.h). CommError where rank 0's store is not reached.
 ProcessGroup make_device_group(MPI_Comm communicator, const at::Device& device,
                                std::shared_ptr<FlightRecorder> flight,
                                const DeviceBackendOptions& options,

@@ -2,6 +2,8 @@
 // FindLibTorch.cmake) has devices_cpu.cpp behind these functions, one with it devices_cuda.cpp.
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,7 +21,9 @@ bool built_for_cuda();
 // In the order of their numbers for this process; empty without CUDA, a driver or a device.
 std::vector<VisibleDevice> visible_devices();
 
-// Makes device `index` this process's own: what is allocated on `cuda` from now on lies there.
-void take_device(int index);
+// Makes device `index` this process's own: what is allocated on its type of device from now on lies
+// there. Operations that can do the same twice with the same bits do; matrix products and
+// convolutions of float32 round their factors to TF32 (10 bits of mantissa) if `tf32`.
+at::Device take_device(int index, bool tf32);
 
 }  // namespace ornstein

@@ -7,6 +7,8 @@ bool built_for_cuda() { return false; }
 
 std::vector<VisibleDevice> visible_devices() { return {}; }
 
-void take_device(int index) { TORCH_CHECK(false, "no CUDA device ", index, " in this build"); }
+at::Device take_device(int index, bool) {
+  TORCH_CHECK(false, "no CUDA device ", index, " in this build");
+}
 
 }  // namespace ornstein

@@ -22,6 +22,17 @@ std::vector<VisibleDevice> visible_devices() {
   return devices;
 }
 
-void take_device(int index) { c10::cuda::set_device(static_cast<c10::DeviceIndex>(index)); }
+at::Device take_device(int index, bool tf32) {
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // or cuBLAS sums as it likes
+  at::Context& context = at::globalContext();
+  context.setDeterministicCuDNN(true);
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+  context.setDeterministicFillUninitializedMemory(false);
+  context.setAllowTF32CuBLAS(tf32);
+  context.setAllowTF32CuDNN(tf32);  // true unless it is said
+  const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+  c10::cuda::set_device(device.index());
+  return device;
+}
 
 }  // namespace ornstein

@@ -26,12 +26,12 @@ namespace ornstein {
 using ProcessGroup = c10::intrusive_ptr<c10d::ProcessGroup>;
 
 // All ranks of `communicator`, which is duplicated. Collectives take CPU tensors, and tensors on
-// `device`; those on the CPU are noted in `flight`, those on a device fail after `timeout` seconds
-// (0: after a day). ConfigError when the build cannot serve the device.
+// `device`, and are noted in `flight`. ConfigError when the build cannot serve the device.
+// `timeout` seconds and `flight_directory` as in device_group.h.
 ProcessGroup make_process_group(
     MPI_Comm communicator, const at::Device& device,
-    std::shared_ptr<FlightRecorder> flight = std::make_shared<FlightRecorder>(),
-    double timeout = 0);
+    std::shared_ptr<FlightRecorder> flight = std::make_shared<FlightRecorder>(), double timeout = 0,
+    const std::string& flight_directory = "flight");
 
 int rank(const ProcessGroup& group);
 int world_size(const ProcessGroup& group);

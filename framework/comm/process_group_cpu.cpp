@@ -5,7 +5,8 @@
 namespace ornstein {
 
 ProcessGroup make_process_group(MPI_Comm communicator, const at::Device& device,
-                                std::shared_ptr<FlightRecorder> flight, double) {
+                                std::shared_ptr<FlightRecorder> flight, double,
+                                const std::string&) {
   if (!device.is_cpu()) {
     throw ConfigError(
         fmt::format("runtime.device: '{}' cannot be used (this build has no CUDA support) "

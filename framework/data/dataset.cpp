@@ -23,7 +23,29 @@ class Subset final : public Dataset {
   at::Tensor indices_;  // [rows] int64, into all_
 };
 
+class OnDevice final : public Dataset {
+ public:
+  OnDevice(std::shared_ptr<const Dataset> data, const at::Device& device)
+      : data_(std::move(data)), device_(device) {}
+  DataSpec spec() const override { return data_->spec(); }
+  Batch rows(const at::Tensor& indices) const override { return data_->rows(indices).to(device_); }
+
+ private:
+  std::shared_ptr<const Dataset> data_;
+  const at::Device device_;
+};
+
 }  // namespace
+
+Batch rows_of(const Dataset& data, int64_t first, int64_t rows) {
+  return data.rows(at::arange(first, first + rows, at::kLong));
+}
+
+std::shared_ptr<const Dataset> on_device(std::shared_ptr<const Dataset> data,
+                                         const at::Device& device) {
+  if (!data || device.is_cpu()) return data;
+  return std::make_shared<OnDevice>(std::move(data), device);
+}
 
 std::shared_ptr<const Dataset> subset(std::shared_ptr<const Dataset> all, at::Tensor indices) {
   return std::make_shared<Subset>(std::move(all), std::move(indices));

@@ -43,7 +43,7 @@ std::vector<Batch> split_by_grid(const Batch& batch, std::vector<at::Tensor>* ro
   TORCH_CHECK(batch.coordinates.defined(), "a batch of functions needs coordinates");
   const int64_t axes = batch.x.dim() - 2;
   if (batch.coordinates.dim() == axes + 1) {
-    if (rows) *rows = {at::arange(batch.x.size(0))};
+    if (rows) *rows = {at::arange(batch.x.size(0), batch.x.options().dtype(at::kLong))};
     return {batch};
   }
   TORCH_CHECK(batch.coordinates.dim() == axes + 2 && batch.mask.defined() &&
@@ -66,9 +66,9 @@ std::vector<Batch> split_by_grid(const Batch& batch, std::vector<at::Tensor>* ro
   std::vector<Batch> parts;
   if (rows) rows->clear();
   for (size_t i = 0; i < members.size(); ++i) {
-    const at::Tensor chosen = at::tensor(members[i], at::kLong);
+    const at::Tensor chosen = at::tensor(members[i], at::kLong).to(batch.x.device());
     if (rows) rows->push_back(chosen);
-    Batch part = batch.rows(chosen.to(batch.x.device()));
+    Batch part = batch.rows(chosen);
     part.x = box(part.x, 2, lengths[i]);
     part.coordinates = box(part.coordinates[0], 0, lengths[i]);
     part.mask.reset();

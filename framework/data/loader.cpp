@@ -57,6 +57,7 @@ void Loader::read_ahead() {
         const at::Tensor rows = plan_.rows_of(step, shard);
         Batch batch = data_->rows(rows);
         poison(rows, batch.x);
+        if (!device_.is_cpu()) batch = batch.pinned();
         {
           std::lock_guard lock(mutex_);
           ready_.push_back(std::move(batch));

@@ -96,7 +96,7 @@ class Trainer {
   virtual std::vector<ParameterGroup> parameters() = 0;
 
   // What a checkpoint holds besides; the same on all ranks. Written in place, by fit() and
-  // begin_step() only.
+  // begin_step() only. Lies on the parameters' device from fit() on.
   virtual std::vector<NamedTensor> state() = 0;
 
   // Once, before step 0 of a fresh run: statistics, closed forms, first values.
@@ -108,6 +108,11 @@ class Trainer {
   // One shard; changes nothing but memos (recomputable from parameters, state, seed, step and
   // shard).
   virtual Loss loss(const Batch& batch, const Step& step) = 0;
+
+  // Whether loss() does the same work on the device in every step and whatever the rows: shapes
+  // that do not depend on values, no number read by the host, nothing drawn or made on the host.
+  // Then its kernels may be recorded and replayed.
+  virtual bool replayable() const { return false; }
 
   // Of functions: the grid that samples are drawn on where nobody names one, [n, 1] or [n, m, 2].
   virtual at::Tensor coordinates() const { return {}; }

@@ -26,26 +26,32 @@ class Stopwatch {
 };
 
 // One vector for the step's one small reduction: weight, loss, each term's sum and weight, a bad
-// flag, a stop flag.
+// flag, a stop flag. Sums stay on the device until the last shard is done: the host runs ahead.
 struct Totals {
   double weight = 0, loss = 0, bad = 0, stop = 0;
   std::vector<Term> terms;
 
   void add(const Loss& shard) {
+    const at::Tensor sum = shard.sum.detach().to(at::kDouble);
+    sum_ = sum_.defined() ? sum_ + sum : sum;
     weight += shard.weight;
-    loss += shard.sum.item<double>();
     if (terms.empty()) {
       for (const auto& term : shard.terms)
-        terms.push_back({term.name, at::zeros({}, at::kDouble), 0});
+        terms.push_back({term.name, at::zeros({}, sum.options()), 0});
     }
     TORCH_CHECK(terms.size() == shard.terms.size(),
                 "Loss::terms must have the same names on every shard");
     for (size_t i = 0; i < terms.size(); ++i) {
       TORCH_CHECK(terms[i].name == shard.terms[i].name,
                   "Loss::terms must have the same names on every shard");
-      terms[i].sum += shard.terms[i].sum.detach().to(at::kCPU, at::kDouble);
+      terms[i].sum += shard.terms[i].sum.detach().to(sum.options());
       terms[i].weight += shard.terms[i].weight;
     }
+  }
+
+  void fetch() {
+    loss = sum_.item<double>();
+    for (Term& term : terms) term.sum = term.sum.cpu();
   }
 
   void reduce(const ProcessGroup& group) {
@@ -61,6 +67,9 @@ struct Totals {
       terms[i].weight = sum[5 + 2 * i];
     }
   }
+
+ private:
+  at::Tensor sum_;  // of the loss
 };
 
 std::vector<GradientBuffer> buffers_of(const TrainingState& state) {
@@ -86,17 +95,20 @@ void require_a_shard_a_rank(const TrainingSettings& settings, int ranks) {
 
 TrainingLoop::TrainingLoop(Trainer& trainer, TrainingState& state,
                            std::shared_ptr<const Dataset> train, const TrainingSettings& settings,
-                           ProcessGroup group, const at::Device& device)
+                           ProcessGroup group, const at::Device& device, bool replay)
     : trainer_(trainer),
       state_(state),
       train_(std::move(train)),
       settings_(settings),
       group_(std::move(group)),
       device_(device),
+      rows_(on_device(train_, device)),
       plan_{settings.seed, settings.global_batch, settings.micro_batch, train_->spec().rows},
       range_(shards_of_rank(plan_.shards(), rank(group_), world_size(group_))),
       reducer_(group_, buffers_of(state)),
-      loader_(train_, plan_, range_, state.step, device) {}
+      loader_(train_, plan_, range_, state.step, device) {
+  if (replay && !device.is_cpu()) graphs_.emplace(state, device);
+}
 
 StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
   require_progress();
@@ -108,8 +120,15 @@ StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
   const uint64_t step_key = random_key(Stream::kStep, {settings_.seed, number});
   seed_default_generators(step_key, device_);
   const std::vector<bool> trained =
-      begin({state_.step, 0, plan_.shards(), make_generator(step_key, device_), *train_});
+      begin({state_.step, 0, plan_.shards(), make_generator(step_key, device_), *rows_});
 
+  const auto passes = [this, poisoned](const Batch& batch, const Step& here) {
+    Loss loss = shard_loss(batch, here);
+    if (poisoned) loss.sum = loss.sum * std::numeric_limits<double>::quiet_NaN();
+    loss.sum.backward();
+    loss.sum = loss.sum.detach();
+    return loss;
+  };
   Totals totals;
   for (int64_t shard = range_.first; shard < range_.end; ++shard) {
     watch.add_to(report.compute_seconds);
@@ -118,15 +137,17 @@ StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
     const uint64_t key =
         random_key(Stream::kShard, {settings_.seed, number, static_cast<uint64_t>(shard)});
     seed_default_generators(key, device_);  // dropout
-    Loss loss = shard_loss(
-        batch, {state_.step, shard, plan_.shards(), make_generator(key, device_), *train_});
-    if (poisoned) loss.sum = loss.sum * std::numeric_limits<double>::quiet_NaN();
-    if (shard + 1 == range_.end)
+    const Step here{state_.step, shard, plan_.shards(), make_generator(key, device_), *rows_};
+    if (shard + 1 == range_.end && !graphs_)
       reducer_.begin(trained);  // buckets reduce while the last backward runs
-    loss.sum.backward();
-    totals.add(loss);
+    try {
+      totals.add(graphs_ ? graphs_->run(batch, here, key, trained, passes) : passes(batch, here));
+    } catch (const c10::OutOfMemoryError&) {
+      fail_for_memory(batch, here);
+    }
   }
   watch.add_to(report.compute_seconds);
+  if (graphs_) reducer_.begin(trained);
   reducer_.finish();
 
   double squares = 0;
@@ -136,6 +157,7 @@ StepReport TrainingLoop::step(const std::function<bool()>& stop_here) {
     report.grad_norms[state_.groups[i]->name] = norm;
     squares += norm * norm;
   }
+  totals.fetch();
   totals.bad = std::isfinite(squares) && std::isfinite(totals.loss) ? 0 : 1;
   totals.stop = stop_here() ? 1 : 0;
   totals.reduce(group_);
@@ -181,15 +203,15 @@ std::vector<NotFinite> TrainingLoop::examine() {
   const auto number = static_cast<uint64_t>(state_.step);
   const uint64_t step_key = random_key(Stream::kStep, {settings_.seed, number});
   seed_default_generators(step_key, device_);
-  begin({state_.step, 0, plan_.shards(), make_generator(step_key, device_), *train_});
+  begin({state_.step, 0, plan_.shards(), make_generator(step_key, device_), *rows_});
   for (int64_t shard = range_.first; shard < range_.end; ++shard) {
     const Batch batch = loader_.next();
     const uint64_t key =
         random_key(Stream::kShard, {settings_.seed, number, static_cast<uint64_t>(shard)});
     const auto loss_of = [&](const Batch& rows) {
       seed_default_generators(key, device_);
-      return shard_loss(
-          rows, {state_.step, shard, plan_.shards(), make_generator(key, device_), *train_});
+      return shard_loss(rows,
+                        {state_.step, shard, plan_.shards(), make_generator(key, device_), *rows_});
     };
     const at::Tensor rows = plan_.rows_of(state_.step, shard);
     const at::Tensor whole = at::isfinite(batch.x).flatten(1).all(1);
@@ -242,6 +264,29 @@ std::vector<bool> TrainingLoop::begin(const Step& step) {
   }
   if (update.restart) state_.broadcast(group_);
   return trained;
+}
+
+void TrainingLoop::fail_for_memory(const Batch& batch, const Step& step) {
+  std::vector<at::Tensor> learning;
+  for (const auto& group : state_.groups)
+    for (const auto& [name, tensor] : group->parameters)
+      if (tensor.requires_grad()) learning.push_back(tensor);
+  int64_t fits = 0;
+  for (int64_t rows = plan_.micro_batch / 2; rows > 0 && fits == 0; rows /= 2) {
+    if (plan_.global_batch % rows != 0) continue;
+    try {  // not backward(): its hooks would reduce
+      const Loss loss =
+          shard_loss(batch.rows(at::arange(rows, batch.x.options().dtype(at::kLong))), step);
+      torch::autograd::grad({loss.sum}, learning, {}, std::nullopt, false, /*allow_unused=*/true);
+      fits = rows;
+    } catch (const c10::OutOfMemoryError&) {
+    }
+  }
+  throw ConfigError(
+      fmt::format("training.micro_batch: {} rows do not fit into the memory of {} (step {}) {}",
+                  plan_.micro_batch, device_.str(), state_.step + 1,
+                  fits > 0 ? fmt::format("set it to {}, which fits", fits)
+                           : "no number of rows does: take a smaller network"));
 }
 
 Loss TrainingLoop::shard_loss(const Batch& batch, const Step& step) {

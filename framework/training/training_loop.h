@@ -8,6 +8,7 @@
 
 #include "framework/comm/gradient_reducer.h"
 #include "framework/data/loader.h"
+#include "framework/training/shard_graphs.h"
 #include "framework/training/training_state.h"
 
 namespace ornstein {
@@ -34,9 +35,11 @@ void require_a_shard_a_rank(const TrainingSettings& settings, int ranks);
 
 class TrainingLoop final {
  public:
-  // Starts at `state.step`.
+  // Starts at `state.step`. `replay`: on a device, a shard's passes are recorded and replayed,
+  // which trainer.replayable() must allow.
   TrainingLoop(Trainer& trainer, TrainingState& state, std::shared_ptr<const Dataset> train,
-               const TrainingSettings& settings, ProcessGroup group, const at::Device& device);
+               const TrainingSettings& settings, ProcessGroup group, const at::Device& device,
+               bool replay = false);
 
   // One step on all ranks. `stop_here` says whether this rank was asked to stop; the answer travels
   // with the step's one small reduction. Begins with require_progress().
@@ -56,6 +59,9 @@ class TrainingLoop final {
  private:
   std::vector<bool> begin(const Step& step);  // which groups train; freezes the rest
   Loss shard_loss(const Batch& batch, const Step& step);
+  // The device's memory is too small for the shard: ConfigError says which micro_batch fits, found
+  // by trying.
+  [[noreturn]] void fail_for_memory(const Batch& batch, const Step& step);
 
   Trainer& trainer_;
   TrainingState& state_;
@@ -63,9 +69,11 @@ class TrainingLoop final {
   const TrainingSettings settings_;
   ProcessGroup group_;
   const at::Device device_;
+  const std::shared_ptr<const Dataset> rows_;  // `train_`, on the device
   const ShardPlan plan_;
   const ShardRange range_;
   GradientReducer reducer_;
+  std::optional<ShardGraphs> graphs_;
   Loader loader_;
   int64_t skipped_in_a_row_ = 0;
 };

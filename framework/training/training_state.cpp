@@ -57,6 +57,7 @@ TrainingState::TrainingState(Trainer& trainer, std::vector<ParameterGroup> param
     groups.push_back(
         std::make_unique<FlatGroup>(group, settings.of(group.name), settings.ema, device));
   }
+  for (auto& [name, tensor] : trainer.state()) tensor.set_data(tensor.to(device));
 }
 
 std::vector<NamedTensor> TrainingState::all_tensors() const {

@@ -13,7 +13,8 @@ namespace ornstein {
 
 class TrainingState {
  public:
-  // Lays the trainer's groups into flat buffers on `device`. The trainer must outlive it.
+  // Lays the trainer's groups into flat buffers on `device`, and moves its state there in place.
+  // The trainer must outlive it.
   TrainingState(Trainer& trainer, std::vector<ParameterGroup> groups,
                 const TrainingSettings& settings, const at::Device& device);
 

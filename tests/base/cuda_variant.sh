@@ -12,7 +12,7 @@ if [[ -z $nccl || -z $runtime ]]; then
 fi
 includes=(-I"$source" -isystem "$torch" -isystem "$torch/torch/csrc/api/include" -isystem "$nccl" -isystem "$runtime")
 for folder in ${3//;/ }; do includes+=(-isystem "$folder"); done
-for file in process_group_cuda devices_cuda; do
+for file in process_group_cuda devices_cuda device_graph_cuda; do
   "${CXX:-c++}" -std=c++20 -fsyntax-only -Wall -Wextra -Wno-unused-parameter -DFMT_HEADER_ONLY -DUSE_C10D_NCCL "${includes[@]}" \
     "$source/framework/comm/$file.cpp"
 done

@@ -251,10 +251,6 @@ Observation ConditionalTrainer::observe(const at::Tensor& x, at::Generator& gene
   return task_.observe(standardise(moments_, task_.frame.pad(x)), generator);
 }
 
-Batch ConditionalTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
-  return data.rows(at::arange(first, first + rows, at::kLong)).to(grey_.device());
-}
-
 void register_with(TrainerFactory& factory) {
   factory.add(
       "conditional", "conditional diffusion of images: super-resolution, inpainting, labels",

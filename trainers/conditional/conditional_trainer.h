@@ -49,7 +49,6 @@ class ConditionalTrainer final : public Trainer {
   at::Tensor images_given(const SampleRequest& request) const;  // [rows, C, H, W]
   // The figures of samples for each held-out image, [B, number of figures]: evaluate() names them.
   at::Tensor judged(const Batch& batch, at::Generator& generator) const;
-  Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
   bool by_label() const { return task_.kind == TaskKind::labels; }
 
   const DataSpec spec_;

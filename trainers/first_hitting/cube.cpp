@@ -30,6 +30,12 @@ Chances of_model(const at::Tensor& output, const at::Tensor& z, double delta) {
 Cube::Cube(int64_t d, int64_t m)
     : d_(d), m_(m), delta_(0.5 / static_cast<double>(m)), walk_(lattice_walk(m, d)) {}
 
+const LatticeWalk& Cube::walk_on(const at::Device& device) const {
+  for (at::Tensor* table : {&walk_.survival, &walk_.cumulative, &walk_.moment})
+    *table = table->to(device);
+  return walk_;
+}
+
 at::Tensor Cube::start(int64_t rows) const { return at::full({rows, d_}, 0.5, at::kDouble); }
 
 at::Tensor Cube::log_base(const at::Tensor& x) const {
@@ -49,10 +55,11 @@ Bridges Cube::bridges(const at::Tensor& x, const at::Tensor& u, at::Generator& g
   const auto random = [&](at::IntArrayRef shape) {
     return at::rand(shape, generator, x.options());
   };
-  const int64_t rows = x.size(0), moments = walk_.moment.size(0);
+  const LatticeWalk& walk = walk_on(x.device());
+  const int64_t rows = x.size(0), moments = walk.moment.size(0);
   const at::Tensor k =
-      at::searchsorted(walk_.moment, u, false, /*right=*/true).clamp_max(moments - 1);
-  const at::Tensor survival = walk_.survival.index_select(0, k);
+      at::searchsorted(walk.moment, u, false, /*right=*/true).clamp_max(moments - 1);
+  const at::Tensor survival = walk.survival.index_select(0, k);
   // The first coordinate that is alive, given that there is one; those behind it are independent.
   const at::Tensor log_dead = at::log1p(-survival);
   const at::Tensor some = -at::expm1(static_cast<double>(d_) * log_dead);
@@ -62,12 +69,12 @@ Bridges Cube::bridges(const at::Tensor& x, const at::Tensor& u, at::Generator& g
   const at::Tensor is_alive =
       (number == first)
           .logical_or((number > first).logical_and(random({rows, d_}) < survival.unsqueeze(1)));
-  const at::Tensor place = at::searchsorted(walk_.cumulative.index_select(0, k), random({rows, d_}),
+  const at::Tensor place = at::searchsorted(walk.cumulative.index_select(0, k), random({rows, d_}),
                                             false, /*right=*/true);
   const at::Tensor z = place.to(x).clamp(1, 2 * m_ - 1) * delta_;
   const at::Tensor odds = at::where(x > 0.5, z, 1 - z);
   const at::Tensor turned = at::where(random({rows, d_}) < odds, z, 1 - z);
-  return {at::where(is_alive, turned, x), x, x, at::full({rows}, walk_.steps, x.options())};
+  return {at::where(is_alive, turned, x), x, x, at::full({rows}, walk.steps, x.options())};
 }
 
 Bridges Cube::blended(const Bridges& bridges, const at::Tensor& x) const {

@@ -47,7 +47,9 @@ class Cube final : public Domain {
  private:
   int64_t d_, m_;
   double delta_;
-  LatticeWalk walk_;
+  mutable LatticeWalk walk_;  // lies where the last bridges did
+
+  const LatticeWalk& walk_on(const at::Device& device) const;
 };
 
 }  // namespace ornstein::first_hitting

@@ -226,10 +226,6 @@ void FirstHittingTrainer::add_sample_figures(const EvaluationRequest& request,
     figures.push_back({figure.name + "_of_train", figure.value, 0, figure.unit});
 }
 
-Batch FirstHittingTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
-  return data.rows(at::arange(first, first + rows, at::kLong));
-}
-
 void register_with(TrainerFactory& factory) {
   factory.add("first_hitting",
               "Brownian motion with a learnt drift, for spheres, binary rows, points and clouds",

@@ -47,7 +47,6 @@ class FirstHittingTrainer final : public Trainer {
   void add_sample_figures(const EvaluationRequest& request, const at::Tensor& samples,
                           std::vector<Figure>& figures) const;
   Arrivals walks(int64_t rows, int64_t steps, at::Generator& generator) const;
-  Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
 
   const DataSpec spec_;
   const bool clouds_, flat_;  // flat space: points, or clouds of points

@@ -4,9 +4,9 @@ namespace ornstein::first_hitting {
 
 Arrivals walk(const Domain& domain, const DriftNetwork& network, int64_t rows, const at::Tensor& x,
               at::Generator& generator) {
-  const at::Tensor start = domain.start(rows);
+  const at::Tensor start = domain.start(rows).to(generator.device());
   Arrivals result{start, at::zeros({rows}, start.options()), at::zeros({rows}, start.options())};
-  at::Tensor on_way = at::arange(rows, at::kLong), z = start;
+  at::Tensor on_way = at::arange(rows, start.options().dtype(at::kLong)), z = start;
   while (on_way.numel() > 0) {
     const at::Tensor end = x.defined() ? x.index_select(0, on_way) : x;
     const Move move = domain.step(z, network(z), end, generator);

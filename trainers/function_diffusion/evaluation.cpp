@@ -42,13 +42,16 @@ std::vector<Figure> FunctionDiffusionTrainer::evaluate(const EvaluationRequest& 
 
   const Batch data = reference_rows(rows_of(request.held_out, 0, std::min(total, kReferenceRows)));
   const int64_t count = request.samples > 0 ? request.samples : evaluation_samples_;
+  const auto numbers = [&](int64_t first, int64_t block) {
+    return at::arange(first, first + block, data.x.options().dtype(at::kLong));
+  };
   const auto samples_on = [&](const at::Tensor& coordinates) {
     return rows.collect(count, [&](int64_t first, int64_t block, at::Generator& generator) {
       SampleRequest wanted{first, block, 0, {}};
       wanted.given.coordinates = coordinates;
       if (spec_.condition > 0)
-        wanted.given.condition = data.condition.index_select(
-            0, at::arange(first, first + block, at::kLong).remainder(data.x.size(0)));
+        wanted.given.condition =
+            data.condition.index_select(0, numbers(first, block).remainder(data.x.size(0)));
       return sample(wanted, generator).x;
     });
   };
@@ -71,11 +74,11 @@ std::vector<Figure> FunctionDiffusionTrainer::evaluate(const EvaluationRequest& 
   figures.push_back({"refinement_p_value", test.p_value, 0, ""});
 
   if (nll_rows_ > 0) {
-    const at::Tensor nlls = rows.collect(
-        std::min(nll_rows_, data.x.size(0)),
-        [&](int64_t first, int64_t block, at::Generator& generator) {
-          return nll(data.rows(at::arange(first, first + block, at::kLong)), generator);
-        });
+    const at::Tensor nlls =
+        rows.collect(std::min(nll_rows_, data.x.size(0)),
+                     [&](int64_t first, int64_t block, at::Generator& generator) {
+                       return nll(data.rows(numbers(first, block)), generator);
+                     });
     figures.push_back(mean_figure("nll", nlls, "nats"));
   }
   return figures;

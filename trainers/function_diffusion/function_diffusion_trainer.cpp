@@ -105,7 +105,7 @@ void FunctionDiffusionTrainer::fit(const Dataset& train, const ParallelRows& row
   coordinates_.copy_(finest_grid(train, rows));
   const at::Tensor sums = rows.sum(total, [&](int64_t first, int64_t count, at::Generator&) {
     const Batch batch = rows_of(train, first, count);
-    at::Tensor sum = at::zeros({3, channels}, at::kDouble);
+    at::Tensor sum = at::zeros({3, channels}, coordinates_.options().dtype(at::kDouble));
     for (const Batch& part : split_by_grid(batch))
       sum = sum + domain_sums(part.x, space_on(part.coordinates)->shares());
     return spec_.condition > 0 ? at::cat({sum, power_sums(batch.condition)}, 1) : sum;
@@ -245,13 +245,9 @@ at::Tensor FunctionDiffusionTrainer::nll(const Batch& batch, at::Generator& gene
 std::shared_ptr<const FunctionSpace> FunctionDiffusionTrainer::space_on(
     const at::Tensor& coordinates) const {
   if (spaces_.size() >= kMostSpaces) spaces_.clear();
-  auto& space = spaces_[hash_of(coordinates)];
+  auto& space = spaces_[{hash_of(coordinates), coordinates.get_device()}];
   if (!space) space = std::make_shared<const FunctionSpace>(settings_, coordinates);
   return space;
-}
-
-Batch FunctionDiffusionTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
-  return data.rows(at::arange(first, first + rows, at::kLong)).to(moments_.mean.device());
 }
 
 void register_with(TrainerFactory& factory) {

@@ -59,7 +59,6 @@ class FunctionDiffusionTrainer final : public Trainer {
   at::Tensor nll(const Batch& batch, at::Generator& generator) const;  // [B] nats
   void require_norm() const;
   std::shared_ptr<const FunctionSpace> space_on(const at::Tensor& coordinates) const;
-  Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
 
   const DataSpec spec_;
   SpaceSettings settings_;
@@ -72,7 +71,8 @@ class FunctionDiffusionTrainer final : public Trainer {
   at::Tensor coordinates_;     // [n, 1] or [n, m, 2], the data's own unit
   Moments condition_moments_;  // of each number of the condition
   at::Tensor conditions_;      // [16, K], as the data have them
-  mutable std::map<uint64_t, std::shared_ptr<const FunctionSpace>> spaces_;  // a memo, by grid
+  // A memo, by the grid and the number of its device.
+  mutable std::map<std::pair<uint64_t, int64_t>, std::shared_ptr<const FunctionSpace>> spaces_;
 };
 
 void register_with(TrainerFactory& factory);

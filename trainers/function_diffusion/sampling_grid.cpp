@@ -19,7 +19,7 @@ at::Tensor finest_grid(const Dataset& train, const ParallelRows& rows) {
   const Batch first = train.rows(at::zeros({1}, at::kLong));
   if (first.coordinates.dim() == static_cast<int64_t>(dimensions) + 1) return first.coordinates;
   const at::Tensor own = rows.collect(spec.rows, [&](int64_t begin, int64_t count, at::Generator&) {
-    return lengths(train.rows(at::arange(begin, begin + count, at::kLong)));
+    return lengths(rows_of(train, begin, count));
   });
   const at::Tensor longest = own.argmax(0).cpu();  // [axes]
   std::vector<at::Tensor> axes;

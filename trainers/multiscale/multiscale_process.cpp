@@ -61,8 +61,8 @@ at::Tensor MultiscaleProcess::sigmas(int64_t k, const at::Tensor& t) const {
 
 at::Tensor MultiscaleProcess::sampling_sigmas(int64_t k, int64_t steps) const {
   const double end = k == 1 ? 0 : end_time(k - 1);
-  const at::Tensor sigmas_of_steps =
-      sigmas(k, at::linspace(end_time(k), end, steps + 1, at::kDouble));
+  const at::Tensor sigmas_of_steps = sigmas(
+      k, at::linspace(end_time(k), end, steps + 1, deviations_.options().dtype(at::kDouble)));
   return k == 1 ? ending_in_data(sigmas_of_steps) : sigmas_of_steps;
 }
 
@@ -74,9 +74,8 @@ at::Tensor sample_multiscale(const MultiscaleProcess& process, const Sampler& sa
     std::vector<int64_t> shape = process.shape(k);
     shape.insert(shape.begin(), rows);
     const at::Tensor sigmas = process.sampling_sigmas(k, steps);
-    const at::Tensor start = sigmas[0].hypot(at::ones({1}, at::kDouble)).to(at::kFloat);
-    at::Tensor y =
-        start.to(generator.device()) * at::randn(shape, generator, at::device(generator.device()));
+    const at::Tensor start = sigmas[0].hypot(at::ones({1}, sigmas.options())).to(at::kFloat);
+    at::Tensor y = start * at::randn(shape, generator, at::device(generator.device()));
     if (coarse.defined()) y.narrow(2, 0, coarse.size(2)).narrow(3, 0, coarse.size(3)).copy_(coarse);
     coarse = sampler.run(denoisers[k - 1], y, sigmas, generator);
   }

@@ -101,8 +101,9 @@ std::vector<NamedTensor> MultiscaleTrainer::state() {
 
 void MultiscaleTrainer::fit(const Dataset& train, const ParallelRows& rows) {
   const int64_t channels = spec_.shape[0], scales = process_->scales();
-  const at::Tensor places =
-      block_numbers(frame_.padded_height(), frame_.padded_width(), scales - 1).flatten();
+  const at::Tensor places = block_numbers(frame_.padded_height(), frame_.padded_width(), scales - 1)
+                                .flatten()
+                                .to(grey_.device());
   const at::Tensor sums = rows.sum(train.spec().rows, [&](int64_t first, int64_t count,
                                                           at::Generator&) {
     const at::Tensor x = rows_of(train, first, count).x, framed = frame_.pad(x);
@@ -269,10 +270,6 @@ double MultiscaleTrainer::network_pixels(int64_t steps) const {
     pixels += evaluations * process_->shape(k)[1] * process_->shape(k)[2];
   }
   return static_cast<double>(pixels);
-}
-
-Batch MultiscaleTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
-  return data.rows(at::arange(first, first + rows, at::kLong)).to(grey_.device());
 }
 
 void register_with(TrainerFactory& factory) {

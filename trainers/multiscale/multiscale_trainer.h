@@ -52,7 +52,6 @@ class MultiscaleTrainer final : public Trainer {
   at::Tensor nll_bound(const at::Tensor& x, at::Generator& generator) const;  // [B] nats
   int64_t steps_of_interval(int64_t steps) const;  // `steps` of all intervals, shared out
   double network_pixels(int64_t steps) const;      // seen by all networks for one sample
-  Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
 
   const DataSpec spec_;
   Prediction prediction_ = Prediction::noise;

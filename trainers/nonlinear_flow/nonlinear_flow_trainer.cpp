@@ -206,10 +206,6 @@ at::Tensor NonlinearFlowTrainer::bound(const Bijection& flow, const at::Tensor& 
   return at::stack({-log_det, latent.diffusion.to(at::kDouble), latent.prior.to(at::kDouble)}, 1);
 }
 
-Batch NonlinearFlowTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
-  return data.rows(at::arange(first, first + rows, at::kLong)).to(grey_.device());
-}
-
 void register_with(TrainerFactory& factory) {
   factory.add("nonlinear_flow",
               "implicit nonlinear diffusion: a normalising flow and a diffusion of its latents",

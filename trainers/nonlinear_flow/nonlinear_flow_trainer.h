@@ -49,7 +49,6 @@ class NonlinearFlowTrainer final : public Trainer {
   at::Tensor nll(const Bijection& flow, const at::Tensor& x, at::Generator& generator) const;
   // [B, 3] nats: log-determinant (negative), diffusion, prior.
   at::Tensor bound(const Bijection& flow, const at::Tensor& x, at::Generator& generator) const;
-  Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
 
   const DataSpec spec_;
   GaussianPath path_;

@@ -70,13 +70,15 @@ at::Tensor over_pairs(CloudDistance kind, const at::Tensor& a, const at::Tensor&
                       const at::Tensor& pairs, const ParallelRows& rows) {
   const at::Tensor from = exact(a), to = exact(b);
   const auto pair = pairs.accessor<int64_t, 2>();
-  return rows.collect(pairs.size(1), [&](int64_t first, int64_t count, at::Generator&) {
-    PairDistance distance(kind);
-    std::vector<double> values;
-    for (int64_t k = first; k < first + count; ++k)
-      values.push_back(distance(from[pair[0][k]], to[pair[1][k]]));
-    return at::tensor(values, at::kDouble).to(a.device());
-  });
+  const at::Tensor distances =
+      rows.collect(pairs.size(1), [&](int64_t first, int64_t count, at::Generator&) {
+        PairDistance distance(kind);
+        std::vector<double> values;
+        for (int64_t k = first; k < first + count; ++k)
+          values.push_back(distance(from[pair[0][k]], to[pair[1][k]]));
+        return at::tensor(values, at::kDouble);
+      });
+  return distances.to(a.device());
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ std::vector<Figure> PointCloudTrainer::evaluate(const EvaluationRequest& request
         "data with labels");
   const at::Tensor losses = rows.collect(
       std::min(total, kLossRows), [&](int64_t first, int64_t count, at::Generator& generator) {
-        const Batch clouds = rows_of(request.held_out, at::arange(first, first + count, at::kLong));
+        const Batch clouds = rows_of(request.held_out, first, count);
         const CloudLosses each = cloud_losses(clouds, 0, count, generator);
         return at::stack({each.denoising, shape_ ? each.divergence : each.denoising}, 1);
       });
@@ -68,7 +68,7 @@ std::vector<Figure> PointCloudTrainer::evaluate(const EvaluationRequest& request
   const int64_t count =
       std::min(total, request.samples > 0 ? request.samples : evaluation_samples_);
   auto generator = make_generator(random_key(Stream::kRows, {kReferences}));
-  const Batch held_out = rows_of(request.held_out, some_rows(total, count, generator)).to(at::kCPU);
+  const Batch held_out = request.held_out.rows(some_rows(total, count, generator)).to(at::kCPU);
   const int64_t largest =
       held_out.mask.defined() ? held_out.mask.sum(1).max().item<int64_t>() : held_out.x.size(1);
   const int64_t points = std::min(evaluation_points_, largest);
@@ -129,8 +129,7 @@ std::vector<Figure> PointCloudTrainer::evaluate(const EvaluationRequest& request
     auto choice = make_generator(random_key(Stream::kRows, {kTraining}));
     const int64_t train_rows = request.train->spec().rows;
     const int64_t chosen = std::min(train_rows, std::max(count, kTrainingRows));
-    const Batch clouds =
-        rows_of(*request.train, some_rows(train_rows, chosen, choice)).to(at::kCPU);
+    const Batch clouds = request.train->rows(some_rows(train_rows, chosen, choice)).to(at::kCPU);
     const auto labels_in = [&](const Batch& batch) {
       return classes_ > 0 ? batch.labels : at::Tensor();
     };

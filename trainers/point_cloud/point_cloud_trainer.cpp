@@ -48,7 +48,7 @@ std::vector<NamedTensor> PointCloudTrainer::state() {
 void PointCloudTrainer::fit(const Dataset& train, const ParallelRows& rows) {
   const at::Tensor sums =
       rows.sum(train.spec().rows, [&](int64_t first, int64_t count, at::Generator&) {
-        const Batch clouds = rows_of(train, at::arange(first, first + count, at::kLong));
+        const Batch clouds = rows_of(train, first, count);
         return at::cat(
             {point_sums(clouds).flatten(), count_sizes(clouds, sizes_.counts.size(0)).flatten()});
       });
@@ -145,10 +145,6 @@ DiffusionNetwork PointCloudTrainer::joint_network(const at::Tensor& labels,
 
 void PointCloudTrainer::set_training(bool on) const {
   if (!shape_) network_.module->train(on);  // the latent form's modules are alike in both modes
-}
-
-Batch PointCloudTrainer::rows_of(const Dataset& data, const at::Tensor& indices) const {
-  return data.rows(indices).to(scale_.mean.device());
 }
 
 void register_with(TrainerFactory& factory) {

@@ -58,7 +58,6 @@ class PointCloudTrainer final : public Trainer {
                   const at::Tensor& mask, int64_t steps, at::Generator& generator) const;
   Batch reconstruct(const Batch& clouds, at::Generator& generator) const;  // latent
   DiffusionNetwork joint_network(const at::Tensor& labels, const at::Tensor& mask) const;
-  Batch rows_of(const Dataset& data, const at::Tensor& indices) const;
 
   const DataSpec spec_;
   int64_t classes_ = 0;  // that samples are conditioned on; 0: none

@@ -22,6 +22,10 @@ at::Tensor sphere_grid(int64_t latitudes, int64_t first, int64_t rows) {
   return at::stack({radius * angle.cos(), radius * angle.sin(), height}, 1);
 }
 
+at::Tensor exact_rows(const Dataset& data, int64_t first, int64_t rows) {
+  return rows_of(data, first, rows).x.to(at::kDouble);
+}
+
 }  // namespace
 
 at::Tensor RiemannianTrainer::log_density(const at::Tensor& x, at::Generator& generator) const {
@@ -38,7 +42,7 @@ std::vector<Figure> RiemannianTrainer::evaluate(const EvaluationRequest& request
   const int64_t total = request.held_out.spec().rows;
   const at::Tensor losses = rows.collect(
       std::min(total, kLossRows), [&](int64_t first, int64_t count, at::Generator& generator) {
-        return row_losses(rows_of(request.held_out, first, count), 0, count, generator).detach();
+        return row_losses(exact_rows(request.held_out, first, count), 0, count, generator).detach();
       });
   std::vector<Figure> figures{mean_figure("loss", losses, "per dimension")};
   add_likelihoods(request, rows, figures);
@@ -53,8 +57,9 @@ std::vector<Figure> RiemannianTrainer::evaluate(const EvaluationRequest& request
                     "space, or training diverged) raise trainer.steps by --set",
                     steps_));
   const at::Tensor train =
-      request.train ? rows_of(*request.train, 0, request.train->spec().rows) : at::Tensor();
-  for (Figure& figure : point_figures(space_, samples, rows_of(request.held_out, 0, total), train))
+      request.train ? exact_rows(*request.train, 0, request.train->spec().rows) : at::Tensor();
+  for (Figure& figure :
+       point_figures(space_, samples, exact_rows(request.held_out, 0, total), train))
     figures.push_back(figure);
   if (normalisation_latitudes_ > 0) figures.push_back(normalisation(rows));
   return figures;
@@ -66,7 +71,7 @@ void RiemannianTrainer::add_likelihoods(const EvaluationRequest& request, const 
   const int64_t count = nll_rows_ == 0 ? total : std::min(total, nll_rows_);
   const auto over_rows = [&](const auto& log_density) {
     return rows.collect(count, [&](int64_t first, int64_t block, at::Generator& generator) {
-      return -log_density(rows_of(request.held_out, first, block), generator);
+      return -log_density(exact_rows(request.held_out, first, block), generator);
     });
   };
   figures.push_back(mean_figure("nll",
@@ -95,7 +100,8 @@ Figure RiemannianTrainer::normalisation(const ParallelRows& rows) const {
   const int64_t cells = 2 * normalisation_latitudes_ * normalisation_latitudes_;
   const at::Tensor density =
       rows.collect(cells, [&](int64_t first, int64_t count, at::Generator& generator) {
-        return log_density(sphere_grid(normalisation_latitudes_, first, count), generator).exp();
+        const at::Tensor grid = sphere_grid(normalisation_latitudes_, first, count);
+        return log_density(grid.to(generator.device()), generator).exp();
       });
   const double mean = density.mean().item<double>();
   return {"normalisation", mean * std::exp(space_.log_volume()), 0, ""};

@@ -128,10 +128,6 @@ at::Tensor RiemannianTrainer::draw(const at::Tensor& noise, int64_t steps,
   }
 }
 
-at::Tensor RiemannianTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
-  return data.rows(at::arange(first, first + rows, at::kLong)).x.to(at::kDouble);
-}
-
 void register_with(TrainerFactory& factory) {
   factory.add("riemannian",
               "diffusion and flow matching on spheres, tori, rotations, hyperbolic spaces",

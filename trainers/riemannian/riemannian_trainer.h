@@ -43,7 +43,6 @@ class RiemannianTrainer final : public Trainer {
   void add_likelihoods(const EvaluationRequest& request, const ParallelRows& rows,
                        std::vector<Figure>& figures) const;
   Figure normalisation(const ParallelRows& rows) const;
-  at::Tensor rows_of(const Dataset& data, int64_t first, int64_t rows) const;  // float64
 
   ForwardProcess process_;
   const Space& space_ = process_.space;

@@ -147,10 +147,6 @@ at::Tensor ScoreTrainer::nll(const Batch& batch, at::Generator& generator) const
          standardise_log_det(moments_, x);
 }
 
-Batch ScoreTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
-  return data.rows(at::arange(first, first + rows, at::kLong)).to(moments_.mean.device());
-}
-
 void register_with(TrainerFactory& factory) {
   factory.add("score", "denoising score matching, for images and points",
               "Song et al. 2021, arXiv:2011.13456; Karras et al. 2022, arXiv:2206.00364",

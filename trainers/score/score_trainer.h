@@ -24,6 +24,7 @@ class ScoreTrainer final : public Trainer {
   std::vector<NamedTensor> state() override;          // "mean", "std" [C]; images also "grey" [1]
   void fit(const Dataset& train, const ParallelRows& rows) override;  // the state, in one pass
   Loss loss(const Batch& batch, const Step& step) override;
+  bool replayable() const override { return true; }
   Batch sample(const SampleRequest& request, at::Generator& generator) override;
 
   // `denoising_loss`; `nll`, nats a row in the data's own measure; for images of grey levels
@@ -35,7 +36,6 @@ class ScoreTrainer final : public Trainer {
                      at::Generator& generator) const;  // as the network sees it
   DiffusionNetwork conditioned(const Batch& given) const;
   at::Tensor nll(const Batch& batch, at::Generator& generator) const;  // [B] nats
-  Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
 
   const DataSpec spec_;
   const bool images_;

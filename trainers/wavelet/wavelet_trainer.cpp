@@ -209,10 +209,6 @@ double WaveletTrainer::network_pixels(int64_t steps) const {
   return static_cast<double>(diffusion_.sampler.evaluations(steps) * pixels);
 }
 
-Batch WaveletTrainer::rows_of(const Dataset& data, int64_t first, int64_t rows) const {
-  return data.rows(at::arange(first, first + rows, at::kLong)).to(grey_.device());
-}
-
 void register_with(TrainerFactory& factory) {
   factory.add("wavelet", "score-based model of wavelet bands, coarse to fine, for images",
               "Guth et al. 2022, arXiv:2208.05003",

@@ -33,6 +33,7 @@ class WaveletTrainer final : public Trainer {
   void fit(const Dataset& train, const ParallelRows& rows) override;  // the state, in one pass
   Update begin_step(const Step& step) override;                       // the trained stages
   Loss loss(const Batch& batch, const Step& step) override;           // their sum
+  bool replayable() const override { return true; }
   Batch sample(const SampleRequest& request, at::Generator& generator) override;
 
   // `denoising_loss_STAGE`; `network_pixels` of one sample; `nll`, nats a (padded) image; for
@@ -48,7 +49,6 @@ class WaveletTrainer final : public Trainer {
                         at::Generator& generator) const;                // [B]
   at::Tensor nll(const at::Tensor& x, at::Generator& generator) const;  // [B] nats
   double network_pixels(int64_t steps) const;  // seen by all networks for one sample
-  Batch rows_of(const Dataset& data, int64_t first, int64_t rows) const;
 
   const DataSpec spec_;
   StandardDiffusion diffusion_;
