@@ -22,7 +22,7 @@ std::optional<int> choose_device(const std::string& wanted, bool built, int visi
       "the job, or no driver) set it to 'cpu' or 'auto', or ask for GPUs");
 }
 
-std::vector<std::string> shared_device_lines(const std::vector<Seat>& seats) {
+std::vector<std::string> device_conflicts(const std::vector<Seat>& seats) {
   std::vector<std::string> lines;
   for (const auto& ranks : shared_devices(seats)) {
     lines.push_back(
@@ -31,6 +31,14 @@ std::vector<std::string> shared_device_lines(const std::vector<Seat>& seats) {
                     "--gpu-bind=none",
                     number_ranges(ranks), seats[ranks[0]].host, seats[ranks[0]].device));
   }
+  std::vector<int> without;
+  for (size_t rank = 0; rank < seats.size(); ++rank)
+    if (seats[rank].device.empty()) without.push_back(static_cast<int>(rank));
+  if (!without.empty() && without.size() < seats.size())
+    lines.push_back(
+        fmt::format("ranks {} have no device (the others have) give each rank one, or set "
+                    "runtime.device to 'cpu'; the first of them is on {}",
+                    number_ranges(without), seats[without[0]].host));
   return lines;
 }
 

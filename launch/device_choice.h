@@ -1,4 +1,4 @@
-// Which device a rank computes on, and that no two ranks of a host compute on one.
+// Which device a rank computes on, and that all ranks have one of their own or none has.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,9 @@ namespace ornstein {
 std::optional<int> choose_device(const std::string& wanted, bool built, int visible,
                                  int local_rank);
 
-// One line for each device that several ranks have, who they are and the cure; `seats` by rank.
-std::vector<std::string> shared_device_lines(const std::vector<Seat>& seats);
+// One line for each device that several ranks have, and one where some ranks have none: who they
+// are and the cure; `seats` by rank.
+std::vector<std::string> device_conflicts(const std::vector<Seat>& seats);
 
 // By rank; over MPI, all ranks together. Texts of up to 255 bytes.
 std::vector<Seat> gather_seats(const Seat& own);

@@ -116,7 +116,7 @@ int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
   HeldOut held_out;
   session.together([&] {
     if (!options.out.empty()) require_writable(options.out, ".json");
-    run = open_run(options.run, options.ema, catalogue, options.settings);
+    run = open_run(options.run, options.ema, catalogue, session.local_rank(), options.settings);
     std::vector<std::string> settings;
     if (!options.data.empty()) settings.push_back("dataset.path=" + options.data);
     const auto configuration =
@@ -124,7 +124,8 @@ int evaluate(const EvaluateOptions& options, const Catalogue& catalogue,
     data = open_data(configuration->root().section("dataset"), run.directory, catalogue.datasets);
     require_fitting_data(data.spec, run);
     if (!options.compare.empty()) {
-      other = open_run(options.compare, options.ema, catalogue, options.settings);
+      other =
+          open_run(options.compare, options.ema, catalogue, session.local_rank(), options.settings);
       require_fitting_data(data.spec, other);
     }
     held_out = held_out_rows(data, options.data);

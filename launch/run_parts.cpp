@@ -102,7 +102,7 @@ OutputSettings read_output(const ConfigReader& output) {
           output.integer("sample_count", 64, 0), output.integer("sample_block", 32, 1)};
 }
 
-Runtime read_runtime(const ConfigReader& runtime) {
+Runtime read_runtime(const ConfigReader& runtime, int local_rank) {
   const std::string wanted = runtime.choice("device", "auto", {"auto", "cpu", "cuda"});
   at::set_num_threads(static_cast<int>(runtime.integer("threads", 1, 1)));
   Runtime own;
@@ -111,9 +111,8 @@ Runtime read_runtime(const ConfigReader& runtime) {
   const bool tf32 = runtime.flag("tf32", false);
   if (wanted == "cpu") return own;
   const auto devices = visible_devices();
-  const auto launched = local_rank_of(std::getenv);
-  const auto index = choose_device(wanted, built_for_cuda(), static_cast<int>(devices.size()),
-                                   launched ? launched->rank : 0);
+  const auto index =
+      choose_device(wanted, built_for_cuda(), static_cast<int>(devices.size()), local_rank);
   if (!index) return own;
   own.device = take_device(*index, tf32);
   own.bus = devices[*index].bus;
@@ -135,7 +134,8 @@ std::string checkpoint_file_of(const std::string& run_or_checkpoint) {
 }
 
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
-                   const Catalogue& catalogue, const std::vector<std::string>& settings) {
+                   const Catalogue& catalogue, int local_rank,
+                   const std::vector<std::string>& settings) {
   for (const std::string& setting : settings) {
     const std::string key = setting.substr(0, setting.find('='));
     if (std::find(kUseKeys.begin(), kUseKeys.end(), key) == kUseKeys.end())
@@ -154,7 +154,7 @@ StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
   run.spec = data_spec_from_json(checkpoint.data_spec);
   const ConfigReader root = run.configuration->root();
   run.output = read_output(root.section("output"));
-  run.runtime = read_runtime(root.section("runtime"));
+  run.runtime = read_runtime(root.section("runtime"), local_rank);
   run.bf16 = root.section("training").text("precision", "fp32") == "bf16";
   run.trainer = make_trainer(root, run.spec, checkpoint.seed, catalogue.trainers);
   run.configuration->refuse_unknown_keys(settings);

@@ -37,8 +37,8 @@ struct Runtime {
                                   // reason; 0: for ever
   bool cuda_graph = false;        // a small network's steps are recorded and replayed
 };
-// Sets LibTorch's threads, and takes the device that is this rank's share.
-Runtime read_runtime(const ConfigReader& runtime);
+// Sets LibTorch's threads, and takes the device that is this rank's share of its host's.
+Runtime read_runtime(const ConfigReader& runtime, int local_rank);
 
 // The file that RUN_OR_CHECKPOINT names: a run's newest good checkpoint, or the file itself.
 // ConfigError if there is none.
@@ -60,7 +60,8 @@ struct StoredRun {
 // other keys of sampling and evaluation, laid over the run's configuration; ConfigError for others
 // and for those that the trainer does not read.
 StoredRun open_run(const std::string& run_or_checkpoint, const std::string& ema,
-                   const Catalogue& catalogue, const std::vector<std::string>& settings = {});
+                   const Catalogue& catalogue, int local_rank,
+                   const std::vector<std::string>& settings = {});
 
 // ConfigError unless `file` ends in `suffix` and can lie in its folder.
 void require_writable(const std::string& file, const std::string& suffix);

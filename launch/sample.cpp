@@ -84,7 +84,7 @@ int sample(const SampleOptions& options, const Catalogue& catalogue, const MpiSe
   session.together([&] {
     if (!options.out.empty()) require_writable(options.out, ".h5");
     if (!options.image.empty()) require_writable(options.image, ".png");
-    run = open_run(options.run, options.ema, catalogue, options.settings);
+    run = open_run(options.run, options.ema, catalogue, session.local_rank(), options.settings);
     kind = catalogue.datasets.make(run.spec.kind);
     if (!options.image.empty() && !kind.draw) {
       throw ConfigError(fmt::format("--image: {} have no picture (leave it out)", run.spec.kind));

@@ -246,12 +246,12 @@ int train(const TrainOptions& options, const Catalogue& catalogue, const MpiSess
     if (options.resume && options.overwrite)
       throw ConfigError("--resume and --overwrite exclude each other: give one");
     configuration = Configuration::from_file(options.config, options.settings);
-    runtime = read_runtime(configuration->root().section("runtime"));
+    runtime = read_runtime(configuration->root().section("runtime"), session.local_rank());
   });
   const WatchedGroup group(session, runtime, out, "start again with --resume");
   TrainingPlan plan;
   session.together([&] {
-    plan = make_plan(std::move(configuration), options, catalogue, session.ranks());
+    plan = make_plan(std::move(configuration), runtime, options, catalogue, session.ranks());
     fault_point("loading");
   });
   if (options.dry_run) {

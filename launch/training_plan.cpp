@@ -30,12 +30,12 @@ bool may_change(const std::string& key, const TrainingPlan& plan) {
 
 }  // namespace
 
-TrainingPlan make_plan(std::unique_ptr<Configuration> configuration, const TrainOptions& options,
-                       const Catalogue& catalogue, int ranks) {
+TrainingPlan make_plan(std::unique_ptr<Configuration> configuration, const Runtime& runtime,
+                       const TrainOptions& options, const Catalogue& catalogue, int ranks) {
   TrainingPlan plan;
   plan.configuration = std::move(configuration);
   const ConfigReader root = plan.configuration->root();
-  plan.runtime = read_runtime(root.section("runtime"));
+  plan.runtime = runtime;
   plan.output = read_output(root.section("output"));
   plan.checkpoint = read_checkpoint_settings(root.section("checkpoint"));
   plan.data = open_data(root.section("dataset"), fs::path(options.config).parent_path(),

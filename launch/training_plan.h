@@ -28,9 +28,9 @@ struct TrainingPlan {
   Runtime runtime;
 };
 
-// `configuration` as read from the file and --set.
-TrainingPlan make_plan(std::unique_ptr<Configuration> configuration, const TrainOptions& options,
-                       const Catalogue& catalogue, int ranks);
+// `configuration` as read from the file and --set, `runtime` as read from it.
+TrainingPlan make_plan(std::unique_ptr<Configuration> configuration, const Runtime& runtime,
+                       const TrainOptions& options, const Catalogue& catalogue, int ranks);
 
 void print_plan(const TrainingPlan& plan);  // for --dry-run
 

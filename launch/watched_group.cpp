@@ -20,10 +20,10 @@ WatchedGroup::WatchedGroup(const MpiSession& session, const Runtime& runtime,
     });
     watchdog_->start();
   }
-  const std::vector<std::string> shared =
-      shared_device_lines(gather_seats({host_name(), runtime.bus}));
+  const std::vector<std::string> conflicts =
+      device_conflicts(gather_seats({host_name(), runtime.bus}));
   session.together([&] {
-    if (!shared.empty()) throw ConfigError(shared.front());
+    if (!conflicts.empty()) throw ConfigError(conflicts.front());
     group_ = make_process_group(MPI_COMM_WORLD, runtime.device, flight_, timeout, run + "/flight");
   });
 }

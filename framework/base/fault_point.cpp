@@ -21,8 +21,9 @@ namespace {
 constexpr std::array kPoints = {
     "checkpoint.create", "checkpoint.header", "checkpoint.latest", "checkpoint.prune",
     "checkpoint.read",   "checkpoint.rename", "checkpoint.sync",   "checkpoint.sync_directory",
-    "checkpoint.tensor", "collective",        "data.row",          "evaluating",
-    "loading",           "sampling",          "training.loss",     "training.step"};
+    "checkpoint.tensor", "collective",        "data.row",          "device_collective",
+    "evaluating",        "loading",           "sampling",          "training.loss",
+    "training.step"};
 
 enum Action : int { kKill = -5, kStop, kSleep, kThrow };  // below kFaultOn; the rest is returned
 

@@ -19,16 +19,18 @@ class CudaGraph final : public DeviceGraph {
   CudaGraph(at::Generator& generator, const std::function<void()>& work) {
     // Recording is not allowed on the default stream.
     c10::cuda::getCurrentCUDAStream().synchronize();
-    const auto stream = c10::cuda::getStreamFromPool();
+    // One for all graphs, so that each finds the memory that the ones before left unused.
+    static const auto stream = c10::cuda::getStreamFromPool();
     {
       const c10::cuda::CUDAStreamGuard guard(stream);
       work();
       work();
       stream.synchronize();
+      c10::cuda::CUDACachingAllocator::emptyCache();  // while it records it cannot
       announce(*at::check_generator<at::CUDAGeneratorImpl>(generator), graph_);
       // Of this thread alone: the loader and NCCL's watchdog go on with their own calls.
       graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
-      work();
+      record(work);
       graph_.capture_end();
     }
     stream.synchronize();
@@ -37,6 +39,19 @@ class CudaGraph final : public DeviceGraph {
   void replay() override { graph_.replay(); }
 
  private:
+  void record(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (...) {
+      const std::exception_ptr failure = std::current_exception();
+      try {  // the thread would go on recording
+        graph_.capture_end();
+      } catch (const std::exception&) {
+      }
+      std::rethrow_exception(failure);
+    }
+  }
+
   at::cuda::CUDAGraph graph_;
 };
 

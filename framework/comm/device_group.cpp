@@ -18,9 +18,10 @@ DeviceBackendOptions device_options(double timeout, std::string flight_directory
 }
 
 std::vector<std::pair<const char*, const char*>> nccl_environment() {
-  return {{"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},  // abort the communicator, end the process
-          {"TORCH_NCCL_TRACE_BUFFER_SIZE", "2000"},
-          {"TORCH_NCCL_DUMP_ON_TIMEOUT", "1"}};
+  return {
+      {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "3"},  // end the process, whatever the communicator does
+      {"TORCH_NCCL_TRACE_BUFFER_SIZE", "2000"},
+      {"TORCH_NCCL_DUMP_ON_TIMEOUT", "1"}};
 }
 
 ProcessGroup make_host_group(MPI_Comm communicator, std::shared_ptr<FlightRecorder> flight) {
@@ -50,10 +51,11 @@ ProcessGroup make_device_group(MPI_Comm communicator, const at::Device& device,
   if (failure) std::rethrow_exception(failure);
   if (failed)
     throw CommError("some rank cannot reach rank 0's store over TCP (its own line says why)");
-  group->setBackend(
-      device.type(), c10d::ProcessGroup::BackendType::CUSTOM,
-      c10::make_intrusive<WatchedBackend>(
-          make_backend(store, rank(group), world_size(group), options), device, std::move(flight)));
+  flight->begin("device group", 0);
+  auto backend = make_backend(store, rank(group), world_size(group), device, options);
+  flight->end();
+  group->setBackend(device.type(), c10d::ProcessGroup::BackendType::CUSTOM,
+                    c10::make_intrusive<WatchedBackend>(std::move(backend), device, flight));
   return group;
 }
 

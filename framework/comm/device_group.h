@@ -30,9 +30,10 @@ DeviceBackendOptions device_options(double timeout, std::string flight_directory
 // fails ends the process instead of leaving it with garbage, and its records are kept and written.
 std::vector<std::pair<const char*, const char*>> nccl_environment();
 
-// Makes this rank's backend of a group of `ranks`. Throws what it must: nothing is caught.
+// Makes this rank's backend of a group of `ranks`, connected: it may wait for the others, which the
+// flight recorder shows. Throws what it must: nothing is caught.
 using DeviceBackendMaker = std::function<c10::intrusive_ptr<c10d::Backend>(
-    const c10::intrusive_ptr<c10d::Store>& store, int rank, int ranks,
+    const c10::intrusive_ptr<c10d::Store>& store, int rank, int ranks, const at::Device& device,
     const DeviceBackendOptions& options)>;
 
 // CPU tensors alone.

@@ -28,6 +28,9 @@ at::Device take_device(int index, bool tf32) {
   context.setDeterministicCuDNN(true);
   context.setDeterministicAlgorithms(true, /*warn_only=*/true);
   context.setDeterministicFillUninitializedMemory(false);
+  context.setSDPUseFlash(false);  // these attentions sum as they like in the backward pass
+  context.setSDPUseMemEfficient(false);
+  context.setSDPUseCuDNN(false);
   context.setAllowTF32CuBLAS(tf32);
   context.setAllowTF32CuDNN(tf32);  // true unless it is said
   const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(index));

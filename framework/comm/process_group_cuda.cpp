@@ -27,13 +27,17 @@ class FlightWriter final : public c10d::DebugInfoWriter {
 };
 
 c10::intrusive_ptr<c10d::Backend> make_nccl(const c10::intrusive_ptr<c10d::Store>& store, int rank,
-                                            int ranks, const DeviceBackendOptions& options) {
+                                            int ranks, const at::Device& device,
+                                            const DeviceBackendOptions& options) {
   for (const auto& [name, value] : nccl_environment()) ::setenv(name, value, /*overwrite=*/0);
   c10d::DebugInfoWriter::registerWriter(
       std::make_unique<FlightWriter>(options.flight_directory, rank));
   auto own = c10d::ProcessGroupNCCL::Options::create(options.high_priority_stream);
   own->timeout = options.timeout;
-  return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, rank, ranks, std::move(own));
+  auto nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(store, rank, ranks, std::move(own));
+  nccl->eagerConnectSingleDevice(
+      device);  // here, where it is watched, and not in a first collective
+  return nccl;
 }
 
 }  // namespace

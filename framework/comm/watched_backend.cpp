@@ -30,9 +30,11 @@ class WatchedWork final : public c10d::Work {
   bool wait(std::chrono::milliseconds timeout) override {
     flight_->begin(name_, bytes_);
     try {
-      fault_point("collective");
+      fault_point("device_collective");
       inner_->wait(timeout);
       if (!device_.is_cpu()) wait_for(device_);
+      // An aborted collective ends too, with garbage.
+      if (inner_->exception()) std::rethrow_exception(inner_->exception());
     } catch (const std::exception& error) {
       const CommError failure(fmt::format("{} of {} bytes failed on {} ({})", name_, bytes_,
                                           device_.str(), message_of(error)));

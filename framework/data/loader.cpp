@@ -47,6 +47,7 @@ Batch Loader::next() {
 void Loader::read_ahead() {
   try {
     at::NoGradGuard no_grad;
+    const c10::OptionalDeviceGuard guard(device_.is_cpu() ? std::optional<c10::Device>() : device_);
     for (int64_t step = first_step_;; ++step) {
       for (int64_t shard = range_.first; shard < range_.end; ++shard) {
         {

@@ -26,9 +26,8 @@ void copy_into(Batch& fixed, const Batch& batch) {
 
 }  // namespace
 
-ShardGraphs::ShardGraphs(const TrainingState& state, const at::Device& device,
-                         GraphRecorder recorder)
-    : state_(state), device_(device), recorder_(std::move(recorder)) {}
+ShardGraphs::ShardGraphs(const TrainingState& state, const at::Device& device)
+    : state_(state), device_(device) {}
 
 Loss ShardGraphs::run(const Batch& batch, const Step& step, uint64_t key,
                       const std::vector<bool>& trained, const Passes& passes) {
@@ -48,7 +47,7 @@ std::unique_ptr<ShardGraphs::Recorded> ShardGraphs::record(const Batch& batch, c
   std::vector<at::Tensor> gradients;  // of the shards before
   for (const auto& group : state_.groups) gradients.push_back(group->gradients.clone());
   Recorded& it = *made;
-  made->graph = recorder_(device_, made->generator, [&it, passes, step] {
+  made->graph = record_graph(device_, made->generator, [&it, passes, step] {
     it.loss = passes(it.batch, {step.number, step.shard, step.shards, it.generator, step.train});
   });
   for (size_t i = 0; i < gradients.size(); ++i) state_.groups[i]->gradients.copy_(gradients[i]);

@@ -13,17 +13,12 @@
 
 namespace ornstein {
 
-// Records `work`; record_graph but in tests.
-using GraphRecorder = std::function<std::unique_ptr<DeviceGraph>(const at::Device&, at::Generator&,
-                                                                 const std::function<void()>&)>;
-
 class ShardGraphs {
  public:
   // The loss of a shard, its gradients added to the groups' buffers.
   using Passes = std::function<Loss(const Batch&, const Step&)>;
 
-  ShardGraphs(const TrainingState& state, const at::Device& device,
-              GraphRecorder recorder = record_graph);
+  ShardGraphs(const TrainingState& state, const at::Device& device);
 
   // passes(batch, step), with the draws of `key` from step.generator. `trained` as in the step: for
   // others there are other graphs. The loss is overwritten by the shard's next run.
@@ -41,7 +36,6 @@ class ShardGraphs {
 
   const TrainingState& state_;
   const at::Device device_;
-  const GraphRecorder recorder_;
   std::map<std::pair<int64_t, std::vector<bool>>, std::unique_ptr<Recorded>> graphs_;
 };
 

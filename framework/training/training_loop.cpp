@@ -283,8 +283,9 @@ void TrainingLoop::fail_for_memory(const Batch& batch, const Step& step) {
     }
   }
   throw ConfigError(
-      fmt::format("training.micro_batch: {} rows do not fit into the memory of {} (step {}) {}",
+      fmt::format("training.micro_batch: {} rows do not fit into the memory of {} (step {}{}) {}",
                   plan_.micro_batch, device_.str(), state_.step + 1,
+                  graphs_ ? "; recorded steps, runtime.cuda_graph, take more" : "",
                   fits > 0 ? fmt::format("set it to {}, which fits", fits)
                            : "no number of rows does: take a smaller network"));
 }

@@ -157,7 +157,7 @@ std::vector<std::string> odd_things(const std::vector<RankFacts>& facts) {
   add_crowded(facts, lines);
   std::vector<Seat> seats;
   for (const RankFacts& f : facts) seats.push_back(f.seat);
-  for (const std::string& line : shared_device_lines(seats)) lines.push_back(line);
+  for (const std::string& line : device_conflicts(seats)) lines.push_back(line);
   add_little_memory(facts, lines);
   return lines;
 }

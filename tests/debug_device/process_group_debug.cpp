@@ -61,7 +61,7 @@ ProcessGroup make_process_group(MPI_Comm communicator, const at::Device& device,
   // Its collectives are noted by the device's group, not here.
   const ProcessGroup host = make_host_group(communicator, std::make_shared<FlightRecorder>());
   return make_device_group(communicator, device, flight, device_options(timeout, flight_directory),
-                           [&](const auto&, int rank, int ranks,
+                           [&](const auto&, int rank, int ranks, const at::Device&,
                                const DeviceBackendOptions&) -> c10::intrusive_ptr<c10d::Backend> {
                              return c10::make_intrusive<DebugBackend>(host, rank, ranks);
                            });

@@ -218,6 +218,7 @@ TEST_F(OnADevice, RecordedStepsAreThoseDoneOneByOne) {
 TEST_F(OnADevice, ShardsArriveOnTheDeviceWithoutKeepingTheHost) {
   const auto rows = points();
   const ShardPlan plan{1, 64, 16, 200};
+  EXPECT_TRUE(rows->rows(at::arange(4)).pinned().x.is_pinned());
   Loader loader(rows, plan, {0, 4}, 0, device);
   const int64_t before = test::asynchronous_copies();
   for (int64_t shard = 0; shard < 4; ++shard) {

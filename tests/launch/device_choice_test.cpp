@@ -35,12 +35,18 @@ TEST(DeviceChoice, SaysWhyThereIsNone) {
 }
 
 TEST(DeviceChoice, NamesTheRanksThatShareADevice) {
-  EXPECT_TRUE(
-      shared_device_lines({{"a", "1"}, {"a", "2"}, {"b", "1"}, {"b", ""}, {"b", ""}}).empty());
-  const auto lines = shared_device_lines({{"a", "1"}, {"b", "7"}, {"a", "1"}, {"b", "7"}});
+  EXPECT_TRUE(device_conflicts({{"a", "1"}, {"a", "2"}, {"b", "1"}}).empty());
+  EXPECT_TRUE(device_conflicts({{"a", ""}, {"b", ""}}).empty());
+  const auto lines = device_conflicts({{"a", "1"}, {"b", "7"}, {"a", "1"}, {"b", "7"}});
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_NE(lines[0].find("ranks 0,2 on a share device 1"), std::string::npos) << lines[0];
   EXPECT_NE(lines[1].find("on b share device 7"), std::string::npos) << lines[1];
+}
+
+TEST(DeviceChoice, NamesTheRanksThatHaveNoneWhereOthersHave) {
+  const auto lines = device_conflicts({{"a", "1"}, {"a", "2"}, {"b", ""}, {"b", ""}});
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines[0].find("ranks 2-3 have no device"), std::string::npos) << lines[0];
 }
 
 }  // namespace

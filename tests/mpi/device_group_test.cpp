@@ -23,7 +23,9 @@ struct Recorded {
 // What the device does after an all-reduce is called: nothing, or what the test says.
 class FakeWork final : public c10d::Work {
  public:
-  explicit FakeWork(std::function<void()> does) : does_(std::move(does)) {}
+  FakeWork(std::function<void()> does, std::exception_ptr failure) : does_(std::move(does)) {
+    if (failure) finish(failure);
+  }
   bool isCompleted() override { return false; }
   bool wait(std::chrono::milliseconds) override {
     if (does_) does_();
@@ -41,12 +43,13 @@ class RecordingBackend final : public c10d::Backend {
   const std::string getBackendName() const override { return "recording"; }
   c10::intrusive_ptr<c10d::Work> allreduce(std::vector<at::Tensor>&,
                                            const c10d::AllreduceOptions&) override {
-    return c10::make_intrusive<FakeWork>(does);
+    return c10::make_intrusive<FakeWork>(does, failure);
   }
   void abort() override { aborted = true; }
   void shutdown() override { shut_down = true; }
 
   std::function<void()> does;
+  std::exception_ptr failure;
   bool aborted = false, shut_down = false;
 
  private:
@@ -55,12 +58,13 @@ class RecordingBackend final : public c10d::Backend {
 
 // What NCCL does first: rank 0 makes an id, the others fetch it from the store.
 DeviceBackendMaker recording(Recorded* into) {
-  return [into](const c10::intrusive_ptr<c10d::Store>& store, int rank, int ranks,
-                const DeviceBackendOptions& options) -> c10::intrusive_ptr<c10d::Backend> {
-    if (rank == 0) store->set("id", std::string("unique"));
-    *into = {rank, ranks, options, store->get_to_str("id")};
-    return c10::make_intrusive<RecordingBackend>(store, rank, ranks);
-  };
+  return
+      [into](const c10::intrusive_ptr<c10d::Store>& store, int rank, int ranks, const at::Device&,
+             const DeviceBackendOptions& options) -> c10::intrusive_ptr<c10d::Backend> {
+        if (rank == 0) store->set("id", std::string("unique"));
+        *into = {rank, ranks, options, store->get_to_str("id")};
+        return c10::make_intrusive<RecordingBackend>(store, rank, ranks);
+      };
 }
 
 ProcessGroup group_with(const DeviceBackendMaker& maker, double timeout) {
@@ -95,7 +99,8 @@ TEST(DeviceGroup, ServesTheDeviceByTheBackendAndTheProcessorByMpi) {
 
 TEST(DeviceGroup, FailureOfTheBackendReachesTheCaller) {
   const DeviceBackendMaker failing =
-      [](const auto&, int, int, const DeviceBackendOptions&) -> c10::intrusive_ptr<c10d::Backend> {
+      [](const auto&, int, int, const at::Device&,
+         const DeviceBackendOptions&) -> c10::intrusive_ptr<c10d::Backend> {
     throw Error("no GPUs found");
   };
   EXPECT_THROW(group_with(failing, 30), Error);
@@ -110,7 +115,7 @@ TEST(DeviceGroup, WaitsLongerThanTheWatchdogAndADayAtMost) {
 TEST(DeviceGroup, AsksNcclToEndAProcessWhoseCollectiveFailedAndToKeepRecords) {
   std::map<std::string, std::string> asked;
   for (const auto& [name, value] : nccl_environment()) asked[name] = value;
-  EXPECT_EQ(asked.at("TORCH_NCCL_ASYNC_ERROR_HANDLING"), "1");
+  EXPECT_EQ(asked.at("TORCH_NCCL_ASYNC_ERROR_HANDLING"), "3");
   EXPECT_EQ(asked.at("TORCH_NCCL_DUMP_ON_TIMEOUT"), "1");
   EXPECT_GT(std::stoi(asked.at("TORCH_NCCL_TRACE_BUFFER_SIZE")), 0);
 }
@@ -150,6 +155,30 @@ TEST(WatchedBackend, AFailureIsToldAndThrown) {
   const auto work = it.backend.allreduce(it.tensors, {});
   EXPECT_THROW(work->wait(), CommError);
   EXPECT_NE(heard.find("unhandled system error"), std::string::npos) << heard;
+}
+
+TEST(WatchedBackend, ACollectiveThatWasAbortedIsNoResult) {
+  Watched it;
+  it.inner->failure = std::make_exception_ptr(std::runtime_error("aborted after 600000 ms"));
+  const auto work = it.backend.allreduce(it.tensors, {});
+  EXPECT_THROW(work->wait(), CommError);
+}
+
+// As a rank's whose peers do not come: the watchdog judges what it sees under way.
+TEST(DeviceGroup, ARankThatWaitsForTheOthersBackendsIsSeenUnderWay) {
+  auto flight = std::make_shared<FlightRecorder>();
+  Operation seen;
+  const DeviceBackendMaker waiting =
+      [&](const auto&, int rank, int ranks, const at::Device&,
+          const DeviceBackendOptions&) -> c10::intrusive_ptr<c10d::Backend> {
+    seen = flight->last();
+    return c10::make_intrusive<RecordingBackend>(nullptr, rank, ranks);
+  };
+  make_device_group(MPI_COMM_WORLD, at::Device(at::kCUDA, 0), flight, device_options(30, ""),
+                    waiting);
+  EXPECT_EQ(seen.name, "device group");
+  EXPECT_TRUE(seen.under_way());
+  EXPECT_FALSE(flight->last().under_way());
 }
 
 TEST(WatchedBackend, EndsTheBackendItWatches) {
