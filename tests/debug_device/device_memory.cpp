@@ -12,7 +12,7 @@
 namespace ornstein::debug_device {
 namespace {
 
-constexpr size_t kAddresses = size_t{1} << 40;
+constexpr size_t kAddresses = size_t{1} << 34;  // bytes, of which few are ever touched
 
 char* reserve(int protection) {
   void* pages =
