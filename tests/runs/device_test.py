@@ -12,6 +12,9 @@ from program import ENVIRONMENT, MPIRUN, SMALL, SOURCE, Case, command, environme
 
 POINTS = SMALL["score_points.json"]
 LONG = os.environ.get("ORNSTEIN_LONG") == "1"
+# Other data for what another configuration does: the long form's.
+SAME_AS_OTHERS = {"score_swiss_roll", "score_checkerboard", "riemannian_fire", "first_hitting_fire", "function_diffusion_temperature",
+                  "point_cloud_furniture"}
 
 
 class EveryMethodOnADevice(Case):
@@ -33,14 +36,14 @@ class EveryMethodOnADevice(Case):
         return True
 
     def test_trains_and_samples_and_is_replayed_or_says_that_it_cannot(self):
-        paths = sorted((SOURCE / "configs").rglob("*.json"))
+        paths = [path for path in sorted((SOURCE / "configs").rglob("*.json")) if LONG or path.stem not in SAME_AS_OTHERS]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             attempts = {path.name: pool.submit(self.attempt, path) for path in paths}
         replayed = 0
         for name, attempt in attempts.items():
             with self.subTest(name):
                 replayed += attempt.result()
-        self.assertGreaterEqual(replayed, 5)
+        self.assertGreaterEqual(replayed, 3)
 
 
 class EvaluationOnADevice(Case):
@@ -74,15 +77,13 @@ class Device(Case):
 
     def test_two_devices_learn_what_two_processors_learn(self):
         for config in ("score_points.json", "wavelet_fashion_mnist.json"):
-            for ranks in (1, 2):
-                for device in ("cpu", "cuda"):
-                    self.train_on(device, f"{device}_{ranks}_{config}", ranks=ranks, config=config)
-                values = SMALL[config]
-                self.assert_close(*(last_checkpoint(self.folder / f"{d}_{ranks}_{config}") for d in ("cpu", "cuda")),
-                                  1e-3, values["training.steps"], limit=1e-4)
+            for device in ("cpu", "cuda"):
+                self.train_on(device, f"{device}_{config}", ranks=2, config=config)
+            self.assert_close(*(last_checkpoint(self.folder / f"{device}_{config}") for device in ("cpu", "cuda")),
+                              1e-3, SMALL[config]["training.steps"], limit=1e-4)
 
     def test_a_run_moves_between_processor_and_device(self):
-        """The same bits as a run that stayed, as far as it stayed: the moves themselves change none."""
+        """Close to a run that stayed (a GPU would draw other noise); on the device a broken run has the same bits."""
         self.train_on("cpu", "moved", **{"training.steps": 4})
         self.train_on("cuda", "moved", flags=["--resume"], **{"training.steps": 8})
         self.train_on("cpu", "moved", flags=["--resume"])
