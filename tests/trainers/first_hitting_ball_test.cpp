@@ -91,6 +91,22 @@ TEST(Ball, WalkWithoutDriftHitsUniformly) {
   }
 }
 
+// Coordinates and spherical harmonics are harmonic: their mean where the walk hits is their value
+// where it starts, |z|^l Y_l.
+TEST(Ball, WalkFromOffTheCentreHitsWithTheHarmonicMoments) {
+  const Ball ball(3, kResolution, 0.7, false);
+  auto generator = make_generator(12);
+  const int64_t rows = 20000;
+  at::Tensor z = repeated_row({0.0, 0.3, 0.4}, rows);
+  for (at::Tensor going = ~ball.arrived(z); going.any().item<bool>(); going = ~ball.arrived(z))
+    z = at::where(going.unsqueeze(1), ball.step(z, no_output(z), {}, generator).z, z);
+  const at::Tensor x = ball.hit(z, generator);
+  for (const auto& [axis, start] : {std::pair(0, 0.0), std::pair(1, 0.3), std::pair(2, 0.4)})
+    expect_mean(x.select(1, axis), start);
+  expect_mean(x.select(1, 1) * x.select(1, 2), 0.3 * 0.4);
+  expect_mean(x.select(1, 2).square() - x.select(1, 0).square(), 0.4 * 0.4);
+}
+
 TEST(Ball, EulersWalkWithTheBoundaryMovedHasTheHittingTimesLaw) {
   auto generator = make_generator(5);
   const double h = 1e-3, lambda = 2;

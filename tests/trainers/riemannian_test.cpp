@@ -38,10 +38,15 @@ struct VonMisesFisher : testing::Test {
   const at::Tensor x = law.draws(200, generator);
 };
 
+// Row R3.
 TEST_F(VonMisesFisher, MeanAndEntropyAreThoseOfTheLaw) {
-  EXPECT_NEAR(law.mean(), 14.0 / 15, 1e-6);
-  const at::Tensor many = law.draws(20000, generator), nll = -law.log_density(many);
-  EXPECT_NEAR(mean_of(nll), 0.129827, 5 * error_of(nll));
+  for (const auto& [kappa, entropy] : {std::pair(1, 2.379428), std::pair(5, 1.227940),
+                                       std::pair(15, 0.129827), std::pair(50, -1.074146)}) {
+    const DiffusedVonMisesFisher any(kappa);
+    EXPECT_NEAR(any.mean(), 1 / std::tanh(kappa) - 1.0 / kappa, 1e-6);
+    const at::Tensor nll = -any.log_density(any.draws(20000, generator));
+    EXPECT_NEAR(mean_of(nll), entropy, 5 * error_of(nll)) << kappa;
+  }
 }
 
 TEST_F(VonMisesFisher, FlowReturnsTheLogDensity) {
