@@ -62,26 +62,27 @@ WatchedBackend::WatchedBackend(c10::intrusive_ptr<c10d::Backend> inner, const at
       device_(device),
       flight_(std::move(flight)) {}
 
+c10::intrusive_ptr<c10d::Work> WatchedBackend::watched(c10::intrusive_ptr<c10d::Work> work,
+                                                       const char* name,
+                                                       const at::Tensor& tensor) const {
+  return c10::make_intrusive<WatchedWork>(std::move(work), name,
+                                          static_cast<int64_t>(tensor.nbytes()), device_, flight_);
+}
+
 c10::intrusive_ptr<c10d::Work> WatchedBackend::allreduce(std::vector<at::Tensor>& tensors,
                                                          const c10d::AllreduceOptions& options) {
-  const auto bytes = static_cast<int64_t>(tensors[0].nbytes());
-  return c10::make_intrusive<WatchedWork>(inner_->allreduce(tensors, options), "all-reduce", bytes,
-                                          device_, flight_);
+  return watched(inner_->allreduce(tensors, options), "all-reduce", tensors[0]);
 }
 
 c10::intrusive_ptr<c10d::Work> WatchedBackend::broadcast(std::vector<at::Tensor>& tensors,
                                                          const c10d::BroadcastOptions& options) {
-  const auto bytes = static_cast<int64_t>(tensors[0].nbytes());
-  return c10::make_intrusive<WatchedWork>(inner_->broadcast(tensors, options), "broadcast", bytes,
-                                          device_, flight_);
+  return watched(inner_->broadcast(tensors, options), "broadcast", tensors[0]);
 }
 
 c10::intrusive_ptr<c10d::Work> WatchedBackend::allgather(
     std::vector<std::vector<at::Tensor>>& outputs, std::vector<at::Tensor>& inputs,
     const c10d::AllgatherOptions& options) {
-  const auto bytes = static_cast<int64_t>(inputs[0].nbytes());
-  return c10::make_intrusive<WatchedWork>(inner_->allgather(outputs, inputs, options), "all-gather",
-                                          bytes, device_, flight_);
+  return watched(inner_->allgather(outputs, inputs, options), "all-gather", inputs[0]);
 }
 
 }  // namespace ornstein

@@ -31,6 +31,9 @@ class WatchedBackend final : public c10d::Backend {
   void shutdown() override { inner_->shutdown(); }
 
  private:
+  c10::intrusive_ptr<c10d::Work> watched(c10::intrusive_ptr<c10d::Work> work, const char* name,
+                                         const at::Tensor& tensor) const;
+
   const c10::intrusive_ptr<c10d::Backend> inner_;
   const at::Device device_;
   const std::shared_ptr<FlightRecorder> flight_;

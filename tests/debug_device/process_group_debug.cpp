@@ -23,18 +23,12 @@ class DebugBackend final : public c10d::Backend {
 
   c10::intrusive_ptr<c10d::Work> allreduce(std::vector<at::Tensor>& tensors,
                                            const c10d::AllreduceOptions& options) override {
-    std::vector<at::Tensor> copies = {tensors[0].cpu()};
-    host_->allreduce(copies, options)->wait();
-    tensors[0].copy_(copies[0]);
-    return c10::make_intrusive<Done>();
+    return on_the_host(tensors, [&](auto& copies) { return host_->allreduce(copies, options); });
   }
 
   c10::intrusive_ptr<c10d::Work> broadcast(std::vector<at::Tensor>& tensors,
                                            const c10d::BroadcastOptions& options) override {
-    std::vector<at::Tensor> copies = {tensors[0].cpu()};
-    host_->broadcast(copies, options)->wait();
-    tensors[0].copy_(copies[0]);
-    return c10::make_intrusive<Done>();
+    return on_the_host(tensors, [&](auto& copies) { return host_->broadcast(copies, options); });
   }
 
   c10::intrusive_ptr<c10d::Work> allgather(std::vector<std::vector<at::Tensor>>& outputs,
@@ -49,6 +43,15 @@ class DebugBackend final : public c10d::Backend {
   }
 
  private:
+  template <class Collective>
+  static c10::intrusive_ptr<c10d::Work> on_the_host(std::vector<at::Tensor>& tensors,
+                                                    const Collective& collective) {
+    std::vector<at::Tensor> copies = {tensors[0].cpu()};
+    collective(copies)->wait();
+    tensors[0].copy_(copies[0]);
+    return c10::make_intrusive<Done>();
+  }
+
   const c10::intrusive_ptr<c10d::Backend> host_;
 };
 
